@@ -1,0 +1,31 @@
+"""Class names in their fixed order, their colours, the splits with their official sizes.
+
+The order of `FER2013` is the order of the labels 0..6 in the challenge's CSV files.
+"""
+
+FER2013 = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
+FERPLUS = (
+    "neutral",
+    "happiness",
+    "surprise",
+    "sadness",
+    "anger",
+    "disgust",
+    "fear",
+    "contempt",
+)
+
+COLOURS = {
+    "angry": "#d62728",
+    "disgust": "#2ca02c",
+    "fear": "#9467bd",
+    "happy": "#ffbf00",
+    "sad": "#1f77b4",
+    "surprise": "#ff7f0e",
+    "neutral": "#7f7f7f",
+}
+
+TRAINING, PUBLIC_TEST, PRIVATE_TEST = SPLITS = ("Training", "PublicTest", "PrivateTest")
+OFFICIAL_SIZES = {TRAINING: 28709, PUBLIC_TEST: 3589, PRIVATE_TEST: 3589}
+
+PICTURE_SIZE = 48

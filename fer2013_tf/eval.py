@@ -1,0 +1,185 @@
+"""The command that evaluates checkpoints and ensembles: `python -m fer2013_tf.eval`."""
+
+import argparse
+import json
+import os
+import sys
+from pathlib import Path
+
+from fer2013_tf import checkpoints, command, emotions, records
+from fer2013_tf.errors import UserError
+
+EXAMPLES = """\
+examples:
+  python -m fer2013_tf.eval                                  newest run, best checkpoint
+  python -m fer2013_tf.eval --run lenet --ensemble last5 --tta flip
+  python -m fer2013_tf.eval --ensemble lenet:last5,article:best --combine vote
+  python -m fer2013_tf.eval --run lenet --ensemble 11200,12320 --json result.json
+  python -m fer2013_tf.eval --run lenet --predictions p.csv --mistakes m.png
+  python -m fer2013_tf.eval --run lenet --watch              beside a running training
+
+Evaluation uses the shadow variables (moving averages of the weights), in float32. Choose
+settings by PublicTest; PrivateTest is the one to report.
+"""
+
+
+def parser():
+    """The command line."""
+    result = argparse.ArgumentParser(
+        prog="python -m fer2013_tf.eval",
+        description="Accuracy, confusion and per-class figures of a run's checkpoints.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = result.add_argument
+    add(
+        "--run",
+        metavar="NAME",
+        help="run under --ckpt, or shipped (default: the newest run, else shipped)",
+    )
+    add(
+        "--ensemble",
+        metavar="WHICH",
+        default="best",
+        help="last5, last10, best, latest, STEP,STEP or RUN:WHICH,RUN:WHICH (default: %(default)s)",
+    )
+    add(
+        "--combine",
+        choices=("mean", "vote"),
+        default="mean",
+        help="mean of probabilities, or majority vote (default: %(default)s)",
+    )
+    add(
+        "--tta",
+        choices=("none", "flip"),
+        default="none",
+        help="flip: average with the mirrored picture (default: %(default)s)",
+    )
+    add(
+        "--split",
+        choices=emotions.SPLITS,
+        action="append",
+        dest="splits",
+        help="may be repeated (default: PublicTest and PrivateTest)",
+    )
+    add(
+        "--records",
+        metavar="DIR",
+        default="tfrecords",
+        help="where make_records wrote (default: %(default)s)",
+    )
+    add("--ckpt", metavar="DIR", default="ckpt", help="where the runs are (default: %(default)s)")
+    add(
+        "--logs",
+        metavar="DIR",
+        default="logs",
+        help="confusion matrices go to DIR/RUN (default: %(default)s)",
+    )
+    add("--json", metavar="FILE", help="write the result as JSON; - for standard output alone")
+    add(
+        "--predictions",
+        metavar="FILE.csv",
+        help="write every picture's row, classes and probabilities",
+    )
+    add("--mistakes", metavar="FILE.png", help="draw the most confident mistakes")
+    add(
+        "--watch",
+        action="store_true",
+        help="evaluate each new checkpoint on PublicTest until the run is done",
+    )
+    return result
+
+
+def run(args):
+    """Evaluates what `args` (see `parser`) says. Returns the exit status."""
+    if args.watch:
+        # A training beside this one keeps the accelerator to itself.
+        os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
+    from fer2013_tf import evaluation
+
+    name, why = evaluation.choose_run(args.ckpt, args.run)
+    say = print if args.json != "-" else lambda *_: None
+    if args.watch:
+        from fer2013_tf import watching
+
+        return watching.watch(
+            checkpoints.Run(args.ckpt, name), args.records, Path(args.logs) / name
+        )
+    members = evaluation.find_members(args.ckpt, name, args.ensemble)
+    say(f"run {name} ({why}): {', '.join(member.name for member in members)}")
+    result = {
+        "run": name,
+        "recipe": members[0].recipe.name,
+        "checkpoints": [member.name for member in members],
+        "combine": args.combine,
+        "tta": args.tta,
+        "splits": {},
+    }
+    splits = args.splits or [emotions.PUBLIC_TEST, emotions.PRIVATE_TEST]
+    for split in dict.fromkeys(splits):
+        evaluated = evaluation.evaluate_split(
+            members, args.records, split, combine=args.combine, tta=args.tta
+        )
+        result["splits"][split] = evaluated[0]
+        _show(args, members, split, evaluated, Path(args.logs) / name, say)
+    if args.json == "-":
+        print(json.dumps(result, indent=1))
+    elif args.json:
+        records.write_atomically(_writable(args.json), json.dumps(result, indent=1) + "\n")
+    return 0
+
+
+def _show(args, members, split, evaluated, logs, say):
+    """Prints and draws one split; files asked for by name hold the last split of several."""
+    from fer2013_tf import plots, report
+
+    result, faces, probabilities = evaluated
+    classes = members[0].data["classes"]
+    title = members[0].name if len(members) == 1 else f"ensemble of {len(members)}"
+    title += ", flip" if args.tta == "flip" else ""
+    say("\n" + report.table(result, classes, f"{split}: {title}"))
+    if len(members) > 1:
+        say(report.members_table(result["members"], result["accuracy"]))
+    logs.mkdir(parents=True, exist_ok=True)
+    picture = logs / f"confusion-{split}.png"
+    plots.confusion_matrix(result["confusion"], classes, picture, f"{split}: {title}")
+    say(f"confusion matrix: {picture}")
+    if args.predictions:
+        _write_predictions(_per_split(args, args.predictions, split), faces, probabilities, classes)
+    if args.mistakes:
+        path = _per_split(args, args.mistakes, split)
+        plots.mistakes(faces.images, faces.labels, probabilities, faces.rows, classes, path)
+
+
+def _per_split(args, file, split):
+    """The file as named where one split is evaluated, with the split's name in it otherwise."""
+    path = _writable(file)
+    if args.splits and len(set(args.splits)) == 1:
+        return path
+    return path.with_name(f"{path.stem}-{split}{path.suffix}")
+
+
+def _writable(file):
+    path = Path(file)
+    if not path.parent.is_dir():
+        raise UserError(f"{path}: the folder {path.parent} is not there; make it first")
+    return path
+
+
+def _write_predictions(path, faces, probabilities, classes):
+    import pandas as pd
+
+    table = pd.DataFrame(probabilities, columns=[f"p_{name}" for name in classes])
+    table.insert(0, "row", faces.rows)
+    table.insert(1, "true", [classes[label] for label in faces.labels])
+    table.insert(2, "predicted", [classes[label] for label in probabilities.argmax(axis=1)])
+    records.write_atomically(path, table.to_csv(index=False, float_format="%.6f"))
+
+
+def main(argv=None):
+    """Entry point; returns the exit status."""
+    return command.main_of(parser(), run, argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

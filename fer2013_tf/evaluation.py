@@ -1,0 +1,144 @@
+"""Ensembles of checkpoints, evaluated exactly: who the members are and what they answer.
+
+members = evaluation.find_members("ckpt", "lenet", "last5")
+answers = evaluation.answers(members, faces.images, tta="flip")   # [members, n, classes]
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from tqdm import tqdm
+
+from fer2013_tf import checkpoints, emotions, inference, metrics, records
+from fer2013_tf.errors import UserError
+from fer2013_tf.recipes import Recipe
+
+TTAS = ("none", "flip")
+COMBINES = ("mean", "vote")
+
+
+class Member(NamedTuple):
+    """One set of weights and the net it belongs to."""
+
+    name: str  # run:step
+    path: str  # checkpoint prefix or .npz
+    recipe: Recipe
+    data: dict
+
+
+def choose_run(root, name):
+    """The run's name and why: the one named, else the newest, else the shipped weights."""
+    if name:
+        return name, "as asked"
+    newest = checkpoints.runs(root)
+    if newest:
+        return newest[0].name, f"the newest run under {root}"
+    return checkpoints.SHIPPED_NAME, f"no run under {root}: the weights that come with the program"
+
+
+def find_members(root, name, ensemble):
+    """The members that `ensemble` names: `last5`, `best`, `100,200`, or `runA:last5,runB:best`.
+
+    Raises UserError where a run or a checkpoint is not there, or classes or sizes differ.
+    """
+    members = []
+    for run, wanted in _groups(ensemble, name):
+        members += _of_run(root, run, wanted)
+    first = members[0]
+    for member in members[1:]:
+        for key in ("classes", "size"):
+            if member.data[key] != first.data[key]:
+                raise UserError(
+                    f"{member.name} and {first.name} cannot be combined: they differ in {key} "
+                    f"({member.data[key]} and {first.data[key]})"
+                )
+    return members
+
+
+def _groups(ensemble, default):
+    """`a:last5,b:100,200` -> [("a", "last5"), ("b", "100,200")]; words without a run go on."""
+    groups = []
+    for word in ensemble.split(","):
+        run, colon, wanted = word.strip().rpartition(":")
+        if colon or not groups:
+            groups.append((run or default, [wanted]))
+        else:
+            groups[-1][1].append(wanted)
+    return [(run, ",".join(words)) for run, words in groups]
+
+
+def _of_run(root, name, wanted):
+    if name == checkpoints.SHIPPED_NAME:
+        return [shipped()]
+    run = checkpoints.Run(root, name)
+    if not run.exists():
+        known = ", ".join(r.name for r in checkpoints.runs(root)) or "none"
+        raise UserError(f"{run.folder}: no such run; there are: {known}")
+    recipe, settings = run.read()
+    return [
+        Member(f"{name}:{c.step}", str(c.prefix), recipe, settings["data"])
+        for c in checkpoints.select(run, wanted)
+    ]
+
+
+def shipped():
+    """The weights that come with the program."""
+    path = checkpoints.SHIPPED / checkpoints.WEIGHTS
+    if not path.exists():
+        raise UserError(f"{path}: this copy has no shipped weights; train a run first")
+    recipe, settings = checkpoints.read_recipe(checkpoints.SHIPPED / "recipe.json")
+    return Member(checkpoints.SHIPPED_NAME, str(path), recipe, settings["data"])
+
+
+def answers(members, images, *, tta="none", kind="probabilities"):
+    """Each member's probabilities (or logits) for every picture: [members, n, classes].
+
+    images: uint8 [n, h, w] of the members' picture size. One graph serves all members of one net.
+    """
+    bar = tqdm(total=len(members), desc="members", unit=" member", leave=False, delay=2)
+    results, classifier, built = [], None, None
+    try:
+        for member in members:
+            if built != (member.recipe, member.data):
+                if classifier:
+                    classifier.close()
+                classifier = inference.Classifier(member.recipe, member.data)
+                built = member.recipe, member.data
+            classifier.load(checkpoints.read_shadows(member.path), where=member.path)
+            if kind == "logits":
+                results.append(classifier.logits(images))
+            else:
+                results.append(classifier.probabilities(images, tta))
+            bar.update()
+    finally:
+        bar.close()
+        if classifier:
+            classifier.close()
+    return np.stack(results)
+
+
+def evaluate_split(members, folder, split, *, combine, tta):
+    """One split: (result of metrics.evaluate with "members", faces, combined probabilities)."""
+    manifest = records.load(folder)
+    _check_data(members[0], manifest, folder)
+    faces = records.read(folder, split)
+    each = answers(members, faces.images, tta=tta)
+    combined = metrics.combine(each, combine)
+    duplicated = None
+    if split != emotions.TRAINING and "report" in manifest:
+        duplicated = np.isin(faces.rows, manifest["report"]["rows_also_in_training"][split])
+    result = metrics.evaluate(combined, faces.labels, manifest["classes"], duplicated=duplicated)
+    result["members"] = [
+        {"name": m.name, "accuracy": float((p.argmax(axis=1) == faces.labels).mean())}
+        for m, p in zip(members, each)
+    ]
+    return result, faces, combined
+
+
+def _check_data(member, manifest, folder):
+    for key in ("classes", "size"):
+        if member.data[key] != manifest[key]:
+            raise UserError(
+                f"{folder}: {key} {manifest[key]}, but {member.name} was trained with "
+                f"{member.data[key]}; name its records with --records"
+            )

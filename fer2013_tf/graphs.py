@@ -1,0 +1,125 @@
+"""The two graphs: one for training, one for evaluation. Both are finalized when they are returned.
+
+graph = graphs.build_train(folder, recipe, data, seed=0)
+with tf.Session(graph=graph.graph) as session:
+    session.run(graph.init)
+    graph.pipeline.start(session)
+    session.run(graph.train_op)
+"""
+
+from typing import Any, NamedTuple
+
+import tensorflow.compat.v1 as tf
+
+from fer2013_tf import inputs, nets, objective, optimise, queue_inputs, summaries
+from fer2013_tf.nets import layers
+
+INPUTS = {"tfdata": inputs.build, "queue": queue_inputs.build}
+
+
+class TrainGraph(NamedTuple):
+    """What a training loop needs."""
+
+    graph: tf.Graph
+    pipeline: inputs.Pipeline
+    step: tf.Variable  # int64, steps done
+    train_op: tf.Operation
+    loss: tf.Tensor  # float32 scalar, weight decay included
+    rate: tf.Tensor  # float32 scalar, the learning rate of the coming step
+    init: tf.Operation
+    variables: list  # everything a checkpoint holds
+    saver: Any  # numbered checkpoints
+    best_saver: Any  # the best on PublicTest
+    scalars: tf.Tensor  # summary of loss and rate
+    details: tf.Tensor  # summary of histograms and pictures
+
+
+class EvalGraph(NamedTuple):
+    """What evaluation and prediction need."""
+
+    graph: tf.Graph
+    images: tf.Tensor  # placeholder uint8 [n, height, width]
+    logits: tf.Tensor  # float32 [n, classes]
+    probabilities: tf.Tensor  # float32 [n, classes]
+    end_points: dict
+    assign: dict  # variable name -> (placeholder, assign op)
+
+
+def build_train(folder, recipe, data, *, seed, input_kind="tfdata", keep=10):
+    """The training graph on the records in `folder`. data: their manifest; see steps_per_epoch."""
+    with tf.Graph().as_default() as graph:
+        tf.set_random_seed(seed)
+        step = tf.train.create_global_step()
+        ledger = layers.Ledger(
+            bn_momentum=recipe.bn_momentum,
+            dropout_seed=tf.stack([tf.constant(seed, tf.int64), step.read_value()]),
+        )
+        pipeline = INPUTS[input_kind](folder, recipe, seed=seed, step=step)
+        logits, end_points = nets.build(
+            recipe.net,
+            pipeline.images,
+            training=True,
+            num_classes=len(data["classes"]),
+            ledger=ledger,
+        )
+        with tf.name_scope("objective"):
+            data_loss = objective.loss(recipe.loss, logits, pipeline.labels)
+            decay = objective.weight_decay(ledger.weights, recipe.l2_on, recipe.l2)
+            total = data_loss + decay
+        with tf.name_scope("train"):
+            rate = optimise.learning_rate(step, recipe, steps_per_epoch(recipe, data))
+            train_op, gradients = optimise.train_op(
+                total,
+                optimizer=optimise.optimizer(recipe.optimizer, rate),
+                step=step,
+                updates=ledger.updates,
+                ema=optimise.average(recipe.ema_decay, step),
+                averaged=tf.trainable_variables() + ledger.statistics,
+            )
+        scalars = summaries.scalars(
+            {"loss": total, "loss_data": data_loss, "loss_l2": decay, "learning_rate": rate}
+        )
+        details = summaries.details(pipeline.images, end_points, gradients, ledger.statistics)
+        variables = tf.global_variables()
+        with tf.name_scope("save"):
+            savers = [
+                tf.train.Saver(variables, max_to_keep=most, save_relative_paths=True)
+                for most in (keep, 1)
+            ]
+        init = tf.global_variables_initializer()
+        graph.finalize()
+    return TrainGraph(
+        graph, pipeline, step, train_op, total, rate, init, variables, *savers, scalars, details
+    )
+
+
+def build_eval(recipe, data):
+    """The evaluation graph: no dropout, no augmentation, moving statistics, nothing that updates.
+
+    data: classes, size, mean and deviation, as in the manifest or recipe.json.
+    """
+    with tf.Graph().as_default() as graph:
+        images = tf.placeholder(tf.uint8, [None, *data["size"]], "images")
+        ledger = layers.Ledger()
+        logits, end_points = nets.build(
+            recipe.net,
+            inputs.prepare(images, recipe, data),
+            training=False,
+            num_classes=len(data["classes"]),
+            ledger=ledger,
+        )
+        probabilities = tf.nn.softmax(logits, name="probabilities")
+        if ledger.updates:
+            raise AssertionError(f"{recipe.net} updates variables in evaluation")
+        assign = {}
+        with tf.name_scope("restore"):
+            for variable in tf.global_variables():
+                value = tf.placeholder(tf.float32, variable.shape)
+                assign[variable.op.name] = value, variable.assign(value).op
+        graph.finalize()
+    return EvalGraph(graph, images, logits, probabilities, end_points, assign)
+
+
+def steps_per_epoch(recipe, data):
+    """Steps in which as many pictures are seen as Training holds, to the nearest step."""
+    return max(1, round(sum(data["counts"]["Training"].values()) / recipe.batch_size))

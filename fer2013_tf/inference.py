@@ -1,0 +1,72 @@
+"""Running the evaluation graph: exact passes over pictures, with the weights of any checkpoint.
+
+with Classifier(recipe, data) as classifier:
+    classifier.load(checkpoints.read_shadows(prefix))
+    probabilities = classifier.probabilities(images)
+"""
+
+import numpy as np
+import tensorflow.compat.v1 as tf
+
+from fer2013_tf import devices, graphs
+from fer2013_tf.errors import UserError
+
+BATCH = 256
+
+
+class Classifier:
+    """One evaluation graph in a session; use as a context manager."""
+
+    def __init__(self, recipe, data, *, precision="float32"):
+        self.net = graphs.build_eval(recipe, data)
+        self._session = tf.Session(graph=self.net.graph, config=devices.session_config(precision))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def close(self):
+        """Ends the session."""
+        self._session.close()
+
+    def load(self, values, where="weights"):
+        """Sets every variable from {name: array}.
+
+        Raises UserError naming `where` and the first names and shapes that do not fit.
+        """
+        wanted = {n: tuple(p.shape.as_list()) for n, (p, _) in self.net.assign.items()}
+        there = {name: np.shape(value) for name, value in values.items()}
+        off = [
+            f"{name}: the net has {shape}, the file {there.get(name, 'none')}"
+            for name, shape in wanted.items()
+            if there.get(name) != shape
+        ]
+        if off:
+            raise UserError(
+                f"{where}: does not fit the net ({len(off)} variables): {off[0]}", off[1:10]
+            )
+        for name, (placeholder, assign) in self.net.assign.items():
+            self._session.run(assign, {placeholder: values[name]})
+
+    def run(self, fetch, images):
+        """A tensor of the net for every picture, in order: images uint8 [n, h, w] -> [n, ...]."""
+        batches = [
+            self._session.run(fetch, {self.net.images: images[start : start + BATCH]})
+            for start in range(0, len(images), BATCH)
+        ]
+        result = np.concatenate(batches)
+        assert len(result) == len(images), "every picture is seen once"
+        return result
+
+    def logits(self, images):
+        """uint8 [n, h, w] -> float32 [n, classes]."""
+        return self.run(self.net.logits, images)
+
+    def probabilities(self, images, tta="none"):
+        """uint8 [n, h, w] -> float32 [n, classes]; tta="flip" averages with the mirror image."""
+        straight = self.run(self.net.probabilities, images)
+        if tta == "none":
+            return straight
+        return (straight + self.run(self.net.probabilities, images[:, :, ::-1])) / 2

@@ -1,0 +1,329 @@
+"""The command that makes TFRecords from a source of faces: `python -m fer2013_tf.make_records`.
+
+One pass: every checked face goes to the records' writer, to the tally and, if asked for, to the
+folder of PNG files. Only when the pass has ended well is anything put in place. TensorFlow is not
+needed, and not imported.
+"""
+
+import argparse
+import contextlib
+import csv
+import hashlib
+import io
+import os
+import shutil
+import sys
+from array import array
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from tqdm import tqdm
+
+from fer2013_tf import command, emotions, records, sources
+from fer2013_tf.errors import UserError
+
+EXAMPLES = """\
+examples:
+  python -m fer2013_tf.make_records fer2013.tar.gz         Kaggle's download, as it is
+  python -m fer2013_tf.make_records icml_face_data.csv     its newer layout
+  python -m fer2013_tf.make_records pictures/              train/angry/Training_1.jpg and so on
+  python -m fer2013_tf.make_records                        the embedded sample of drawn faces
+  python -m fer2013_tf.make_records fer2013.csv --images pictures --skip-bad
+
+Writes the records, manifest.json and counts.png to --out. A source that has not changed since is
+not read again. formats: {formats}
+"""
+CHART = "counts.png"
+LABEL_LIST = "labels.csv"
+SHOWN = 10
+
+
+def parser():
+    """The command line."""
+    result = argparse.ArgumentParser(
+        prog="python -m fer2013_tf.make_records",
+        description="Make TFRecords from FER2013 or a set like it; check every picture.",
+        epilog=EXAMPLES.format(formats=", ".join(sources.names())),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = result.add_argument
+    add("source", nargs="?", metavar="SOURCE", help="CSV, archive or folder (default: drawn faces)")
+    add("--out", metavar="DIR", default="tfrecords", help="where to write (default: %(default)s)")
+    add("--format", metavar="NAME", default=sources.AUTO, help="format of SOURCE (default: auto)")
+    add("--shards", type=_positive, metavar="N", default=1, help="files a split (default: 1)")
+    add("--images", metavar="DIR", help=f"also write the pictures as PNG, and {LABEL_LIST}, to DIR")
+    add("--skip-bad", action="store_true", help="leave out rows that cannot be used")
+    add("--force", action="store_true", help="make the records even if nothing has changed")
+    return result
+
+
+def _positive(text):
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number over 0")
+    return int(text)
+
+
+def run(args):
+    """Makes the records that `args` (see `parser`) asks for, unless they are there already.
+
+    Raises UserError for what is wrong with the source, bad rows included; then nothing is written.
+    """
+    source = sources.open_source(args.source, args.format)
+    made_with = {"shards": args.shards, "skip_bad": args.skip_bad}
+    if not args.force and _is_made(args, source, made_with):
+        print(f"{args.out}: made from this source already, nothing to do (--force makes it anew)")
+        return
+    tally, bad = Tally(), Bad()
+    with contextlib.ExitStack() as stack:
+        writer = stack.enter_context(
+            records.Writer(args.out, classes=source.classes, shards=args.shards)
+        )
+        pictures = Pictures(args.images, source.classes) if args.images else None
+        sinks = [writer, tally]
+        if pictures:
+            sinks.append(stack.enter_context(pictures))
+        for face in _with_progress(source):
+            for sink in [bad] if isinstance(face, sources.BadFace) else sinks:
+                sink.add(face)
+        bad.judge(args.source or "drawn", kept=len(tally), skip=args.skip_bad)
+        manifest = writer.commit(
+            source={**source.description, "sha256": source.sha256},
+            made_with=made_with,
+            report={**tally.report(), "bad_rows": bad.count},
+            images=pictures and pictures.commit(),
+        )
+    chart(manifest["counts"], Path(args.out) / CHART)
+    print(table(manifest["counts"]), summary(manifest), bad.dropped(), sep="\n", end="")
+    size = sum(shard["bytes"] for shards in manifest["shards"].values() for shard in shards)
+    print(f"wrote {args.out}: {size / 1e6:.1f} MB of records, {records.MANIFEST}, {CHART}")
+    if pictures:
+        print(f"wrote {args.images}: {len(tally)} pictures, {LABEL_LIST}")
+
+
+def _is_made(args, source, made_with):
+    """Whether records, and pictures if asked for, stand there whole, of this very source."""
+    try:
+        manifest = records.load(args.out)
+    except UserError:
+        return False
+    there = manifest.get("source", {})
+    if (there.get("sha256"), there.get("format")) != (source.sha256, source.description["format"]):
+        return False
+    if args.images:
+        labels = Path(args.images) / LABEL_LIST
+        if not labels.exists() or records.file_sha256(labels) != manifest.get("images"):
+            return False
+    return manifest.get("made_with") == made_with
+
+
+def _with_progress(source):
+    """The faces of a pass, with a bar on a terminal: rate and time left."""
+    with tqdm(total=source.total, unit=" faces", unit_scale=True, disable=None) as bar:
+        for face in source.faces():
+            yield face
+            bar.update()
+            if source.progress and bar.n % 256 == 0:
+                bar.total = max(bar.n, round(bar.n / source.progress()))
+        bar.total = bar.n
+
+
+class Bad:
+    """Rows that cannot be used: how many, and the first of them."""
+
+    def __init__(self):
+        self.count, self.first = 0, []
+
+    def add(self, face):
+        """Takes a `sources.BadFace`."""
+        self.count += 1
+        if len(self.first) < SHOWN:
+            self.first.append(f"{face.where}, row {face.row}: {face.reason}")
+
+    def judge(self, name, *, kept, skip):
+        """Raises UserError where there are bad rows that may not be skipped, or no others."""
+        if self.count and not (skip and kept):
+            todo = "--skip-bad leaves them out" if kept else "choose another source"
+            said = f"{self.count} of {self.count + kept} rows cannot be used, the first: "
+            raise UserError(f"{name}: {said}{self.first[0]}; {todo}", self.first)
+
+    def dropped(self):
+        """What was left out, as lines of text, each with its end."""
+        said = f"{self.count} rows left out, the first of them:"
+        return "".join(f"{line}\n" for line in [said, *self.first]) if self.count else ""
+
+
+class Tally:
+    """Counts what is identical or blank. Keeps a digest of each picture, not the picture."""
+
+    def __init__(self):
+        self._digests = bytearray()
+        self._labels, self._splits, self._rows = array("H"), array("B"), array("q")
+        self._black = self._constant = 0
+
+    def __len__(self):
+        return len(self._rows)
+
+    def add(self, face):
+        """Takes a `sources.Face`."""
+        pixels = face.pixels.tobytes()
+        self._digests += hashlib.blake2b(pixels, digest_size=16).digest()
+        self._labels.append(face.label)
+        self._splits.append(emotions.SPLITS.index(face.split))
+        self._rows.append(face.row)
+        # Nothing is left only where every pixel is like the first.
+        if not pixels.strip(pixels[:1]):
+            self._constant += 1
+            self._black += not pixels[0]
+
+    def report(self):
+        """What the manifest keeps: counts, and the rows whose picture also stands in Training."""
+        distinct, group = np.unique(np.frombuffer(self._digests, "S16"), return_inverse=True)
+        labels, splits = np.array(self._labels), np.array(self._splits)
+        rows = np.array(self._rows)
+        # Whether a picture stands in a split with a label: [distinct, splits, labels].
+        found = np.zeros((len(distinct), len(emotions.SPLITS), labels.max() + 1), bool)
+        found[group, splits, labels] = True
+        by_split = found.any(axis=2)
+        also, repeated = {}, {}
+        for number, split in enumerate(emotions.SPLITS):
+            here = splits == number
+            repeated[split] = int(here.sum() - by_split[:, number].sum())
+            if split != emotions.TRAINING:
+                also[split] = rows[here & by_split[group, 0]].tolist()
+        return {
+            "faces": len(self),
+            "distinct": len(distinct),
+            "in_more_than_one_split": int((by_split.sum(axis=1) > 1).sum()),
+            "with_different_labels": int((found.any(axis=1).sum(axis=1) > 1).sum()),
+            "so_within_one_split": int((found.sum(axis=2) > 1).any(axis=1).sum()),
+            "repeated_within": repeated,
+            "constant": self._constant,
+            "black": self._black,
+            "rows_also_in_training": also,
+        }
+
+
+class Pictures:
+    """Writes DIR/<split>/<class>/<row>.png, and the label list last: it says that all are there."""
+
+    def __init__(self, folder, classes):
+        self.folder, self.classes = Path(folder), classes
+        self._partial = self.folder / f".partial-{os.getpid()}"
+
+    def __enter__(self):
+        taken = [split for split in emotions.SPLITS if (self.folder / split).exists()]
+        if taken and not (self.folder / LABEL_LIST).exists():
+            raise UserError(
+                f"{self.folder / taken[0]}: not made by this command, or not wholly; "
+                "remove it, or name another folder"
+            )
+        for left_behind in self.folder.glob(".partial-*"):
+            shutil.rmtree(left_behind)
+        self._partial.mkdir(parents=True)
+        self._list = (self._partial / LABEL_LIST).open("w", newline="", encoding="utf-8")
+        self._lines = csv.writer(self._list, lineterminator="\n")
+        self._lines.writerow(("path", "label", "name", "split", "row"))
+        return self
+
+    def __exit__(self, *_):
+        self._list.close()
+        shutil.rmtree(self._partial, ignore_errors=True)
+
+    def add(self, face):
+        """Takes a `sources.Face`."""
+        name = self.classes[face.label]
+        path = f"{face.split}/{name}/{face.row}.png"
+        target = self._partial / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(face.pixels).save(target, compress_level=1)
+        self._lines.writerow((path, face.label, name, face.split, face.row))
+
+    def commit(self):
+        """Puts the pictures in place of an earlier run's. Returns the label list's sha256."""
+        self._list.close()
+        labels = self.folder / LABEL_LIST
+        labels.unlink(missing_ok=True)
+        for split in emotions.SPLITS:
+            shutil.rmtree(self.folder / split, ignore_errors=True)
+            if (self._partial / split).exists():
+                os.replace(self._partial / split, self.folder / split)
+        os.replace(self._partial / LABEL_LIST, labels)
+        return records.file_sha256(labels)
+
+
+def table(counts):
+    """{split: {class: n}} -> text: a line a class, a column a split, their sums."""
+    classes = list(counts[emotions.TRAINING])
+    width = max(map(len, [*classes, "class", "all"]))
+    lines = [("class", *counts, "all")]
+    for name in classes:
+        line = [counts[split][name] for split in counts]
+        lines.append((name, *line, sum(line)))
+    sums = [sum(counts[split].values()) for split in counts]
+    lines.append(("all", *sums, sum(sums)))
+    texts = [f"{line[0]:<{width}}" + "".join(f"{cell:>13}" for cell in line[1:]) for line in lines]
+    rule = "-" * len(texts[0])
+    return "\n".join([texts[0], rule, *texts[1:-1], rule, texts[-1]]) + "\n"
+
+
+def summary(manifest):
+    """The manifest's report on identical and blank pictures as lines of text."""
+    report = manifest["report"]
+    within = ", ".join(f"{split} {n}" for split, n in report["repeated_within"].items())
+    also = ", ".join(f"{len(r)} of {split}" for split, r in report["rows_also_in_training"].items())
+    lines = (
+        f"{report['distinct']} distinct pictures among {report['faces']}",
+        f"repeated within their split: {within}",
+        f"{report['in_more_than_one_split']} pictures stand in more than one split; "
+        f"also in Training: {also}",
+        f"{report['with_different_labels']} pictures carry different labels, "
+        f"{report['so_within_one_split']} of them within one split",
+        f"{report['black']} all black, {report['constant'] - report['black']} of one other grey",
+    )
+    return "\n".join(lines) + "\n"
+
+
+def chart(counts, path):
+    """{split: {class: n}} -> PNG at `path`: bars a class, a panel a split."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    shown = {split: classes for split, classes in counts.items() if sum(classes.values())}
+    height = 1.3 + 0.38 * len(next(iter(shown.values())))
+    figure = Figure((4.2 * len(shown), height), dpi=150, facecolor="white")
+    figure.set_layout_engine("constrained", w_pad=0.1, h_pad=0.1)
+    FigureCanvasAgg(figure)
+    panels = figure.subplots(1, len(shown), sharey=True, squeeze=False)[0]
+    for axes, (split, classes) in zip(panels, shown.items(), strict=True):
+        _panel(axes, split, classes)
+    panels[0].invert_yaxis()
+    png = io.BytesIO()
+    figure.savefig(png, format="png")
+    records.write_atomically(path, png.getvalue())
+
+
+def _panel(axes, split, classes):
+    from fer2013_tf.plots import FAINT, HEADING, INK
+
+    total = sum(classes.values())
+    colours = [emotions.COLOURS.get(name, FAINT) for name in classes]
+    bars = axes.barh(list(classes), list(classes.values()), color=colours, height=0.72)
+    labels = [f"{n:,}  ({100 * n / total:.1f} %)" for n in classes.values()]
+    axes.bar_label(bars, labels, padding=4, fontsize=9, color=INK)
+    axes.set_title(f"{split}: {total:,}", **HEADING)
+    # Room for the figures beside the longest bar.
+    axes.set_xlim(0, 1.5 * max(classes.values()))
+    axes.set_xticks([])
+    axes.tick_params(length=0, colors=INK, labelsize=10)
+    axes.spines[["top", "right", "bottom"]].set_visible(False)
+    axes.spines["left"].set_color(FAINT)
+
+
+def main(argv=None):
+    """Entry point; returns the exit status."""
+    return command.main_of(parser(), run, argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,186 @@
+"""Exact figures over a whole split: accuracy and its interval, confusion, calibration (numpy only).
+
+Throughout: probabilities float [n, k], rows summing to 1; labels integers [n] in 0..k-1; confusion
+int64 [k, k], rows = true class, columns = predicted class. Nothing here averages batch means.
+Malformed input raises ValueError naming what is off.
+"""
+
+import math
+
+import numpy as np
+
+Z95 = 1.959963984540054  # 97.5 % quantile of the standard normal distribution
+SMALLEST_PROBABILITY = 1e-12
+
+
+def accuracy_interval(correct, n):
+    """95 % score interval of a proportion -> (lo, hi), 0 <= lo <= correct / n <= hi <= 1.
+
+    Source: Wilson (1927), Probable inference, the law of succession, and statistical inference.
+    """
+    if n < 1 or not 0 <= correct <= n:
+        raise ValueError(f"{correct} correct of {n}: expected 0 <= correct <= n and n >= 1")
+    accuracy, square = correct / n, Z95**2
+    centre = accuracy + square / (2 * n)
+    half = Z95 * math.sqrt(accuracy * (1 - accuracy) / n + square / (4 * n * n))
+    lo, hi = ((centre + side * half) / (1 + square / n) for side in (-1, 1))
+    # Rounding may put an end a last digit past its bound where every or no answer is correct.
+    return min(accuracy, max(0.0, lo)), max(accuracy, min(1.0, hi))
+
+
+def confusion(labels, predicted, num_classes):
+    """True and predicted classes, integers [n] -> counts int64 [k, k], rows = true class."""
+    labels = _checked_labels("labels", labels, num_classes)
+    predicted = _checked_labels("predicted", predicted, num_classes)
+    _check_lengths("predicted", predicted, labels)
+    cells = np.bincount(labels * num_classes + predicted, minlength=num_classes**2)
+    return cells.astype(np.int64).reshape(num_classes, num_classes)
+
+
+def per_class(confusion, classes):
+    """Confusion [k, k] -> {name: {"precision", "recall", "f1": 0..1, "support": pictures}}.
+
+    What is undefined (a class never predicted, never seen) is 0.
+    """
+    matrix = np.asarray(confusion, dtype=np.int64)
+    if matrix.shape != (len(classes), len(classes)):
+        raise ValueError(
+            f"confusion has shape {matrix.shape}, but there are {len(classes)} classes"
+        )
+    hits, support, answers = np.diag(matrix), matrix.sum(axis=1), matrix.sum(axis=0)
+    precision, recall = _ratio(hits, answers), _ratio(hits, support)
+    f1 = _ratio(2 * hits, support + answers)
+    rows = zip(precision.tolist(), recall.tolist(), f1.tolist(), support.tolist(), strict=True)
+    return {
+        name: dict(zip(("precision", "recall", "f1", "support"), row, strict=True))
+        for name, row in zip(classes, rows, strict=True)
+    }
+
+
+def combine(probabilities, how):
+    """Probabilities of m members, [m, n, k] -> scores float64 [n, k], rows summing to 1.
+
+    "mean" averages the probabilities. "vote" counts each member's most probable class and breaks
+    ties by the summed probability. In both, argmax over the last axis is the ensemble's answer.
+    """
+    probabilities = _checked_probabilities(probabilities, dimensions=3)
+    mean = probabilities.mean(axis=0)
+    if how == "mean":
+        return mean
+    if how != "vote":
+        raise ValueError(f"unknown way to combine: {how!r}; known: mean, vote")
+    winners = probabilities.argmax(axis=-1)[..., None]
+    votes = (winners == np.arange(mean.shape[-1])).sum(axis=0)
+    # Half a mean probability never makes up for a whole vote, and orders equal counts.
+    scores = votes + mean / 2
+    return scores / scores.sum(axis=-1, keepdims=True)
+
+
+def cross_entropy(probabilities, labels):
+    """Mean of -log p(true class) in nats, p clipped to 1e-12..1: one picture adds 27.6 at most."""
+    probabilities, labels = _checked_pair(probabilities, labels)
+    of_truth = probabilities[np.arange(len(labels)), labels]
+    return float(-np.log(np.clip(of_truth, SMALLEST_PROBABILITY, 1.0)).mean())
+
+
+def expected_calibration_error(probabilities, labels, bins=15):
+    """|accuracy - confidence| in equally wide bins of confidence, averaged by their counts: 0..1.
+
+    Source: Guo et al. (2017), On calibration of modern neural networks, equation 3; bins (lo, hi].
+    """
+    probabilities, labels = _checked_pair(probabilities, labels)
+    confidence = probabilities.max(axis=-1)
+    surplus = (probabilities.argmax(axis=-1) == labels) - confidence
+    number = np.clip(np.ceil(confidence * bins).astype(np.int64) - 1, 0, bins - 1)
+    return float(np.abs(np.bincount(number, weights=surplus)).sum() / len(labels))
+
+
+def evaluate(probabilities, labels, classes, *, duplicated=None):
+    """Every figure of one split as plain Python values, ready for JSON.
+
+    Args:
+        probabilities: float [n, k]. labels: integers [n]. classes: the k names.
+        duplicated: bool [n], True for pictures that also stand in Training; None if not known.
+
+    Returns {"n", "accuracy", "ci95": [lo, hi], "accuracy_dedup", "n_dedup", "loss", "confusion",
+    "per_class"}; the two `dedup` values are over the pictures that are not duplicated (both None
+    where `duplicated` is None; an accuracy over no picture is None).
+    """
+    probabilities, labels = _checked_pair(probabilities, labels)
+    if len(classes) != probabilities.shape[-1]:
+        known, found = len(classes), probabilities.shape[-1]
+        raise ValueError(f"{known} classes, but probabilities of {found}")
+    predicted = probabilities.argmax(axis=-1)
+    matrix = confusion(labels, predicted, len(classes))
+    correct = predicted == labels
+    accuracy_dedup, n_dedup = _without_duplicated(correct, duplicated)
+    return {
+        "n": len(labels),
+        "accuracy": float(correct.mean()),
+        "ci95": list(accuracy_interval(int(correct.sum()), len(labels))),
+        "accuracy_dedup": accuracy_dedup,
+        "n_dedup": n_dedup,
+        "loss": cross_entropy(probabilities, labels),
+        "confusion": matrix.tolist(),
+        "per_class": per_class(matrix, classes),
+    }
+
+
+def _without_duplicated(correct, duplicated):
+    if duplicated is None:
+        return None, None
+    duplicated = np.asarray(duplicated)
+    if duplicated.dtype != bool or duplicated.ndim != 1:
+        raise ValueError(f"duplicated is {duplicated.dtype} {duplicated.shape}, expected bool [n]")
+    _check_lengths("duplicated", duplicated, correct)
+    kept = correct[~duplicated]
+    return (float(kept.mean()) if kept.size else None), int(kept.size)
+
+
+def _ratio(parts, wholes):
+    return np.divide(parts, wholes, out=np.zeros(len(parts)), where=wholes > 0)
+
+
+def _checked_pair(probabilities, labels):
+    """Probabilities float64 [n, k] and labels int64 [n] that belong together, n >= 1."""
+    probabilities = _checked_probabilities(probabilities, dimensions=2)
+    labels = _checked_labels("labels", labels, probabilities.shape[-1])
+    _check_lengths("probabilities", probabilities, labels)
+    return probabilities, labels
+
+
+def _checked_probabilities(probabilities, dimensions):
+    probabilities = np.asarray(probabilities, dtype=np.float64)
+    if probabilities.ndim != dimensions or 0 in probabilities.shape:
+        wanted = "[n, k]" if dimensions == 2 else "[members, n, k]"
+        raise ValueError(
+            f"probabilities have shape {probabilities.shape}, expected {wanted}, none 0"
+        )
+    unusable = ~np.isfinite(probabilities) | (probabilities < 0)
+    if unusable.any():
+        where = np.argwhere(unusable)[0].tolist()
+        value = probabilities[tuple(where)]
+        raise ValueError(f"probabilities{where} is {value}, expected finite and not negative")
+    # Wide enough for bfloat16 outputs, narrow enough to notice logits.
+    sums = probabilities.sum(axis=-1)
+    wrong = np.abs(sums - 1) > 0.02
+    if wrong.any():
+        where = np.argwhere(wrong)[0].tolist()
+        raise ValueError(f"probabilities{where} sum to {sums[tuple(where)]:.4g}, expected 1")
+    return probabilities
+
+
+def _checked_labels(name, labels, num_classes):
+    labels = np.asarray(labels)
+    if labels.ndim != 1 or (labels.size and labels.dtype.kind not in "iu"):
+        raise ValueError(f"{name} are {labels.dtype} {labels.shape}, expected integers [n]")
+    outside = (labels < 0) | (labels >= num_classes)
+    if outside.any():
+        where = int(outside.argmax())
+        raise ValueError(f"{name}[{where}] is {labels[where]}, expected 0..{num_classes - 1}")
+    return labels.astype(np.int64)
+
+
+def _check_lengths(name, values, labels):
+    if len(values) != len(labels):
+        raise ValueError(f"{name} have length {len(values)}, but there are {len(labels)} labels")

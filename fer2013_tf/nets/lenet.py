@@ -1,0 +1,97 @@
+"""The LeNet-style net of the first article (a1), three convolutions and two hidden dense layers.
+
+    layer    kernel  stride  filters   output (48x48 pictures)
+    conv1    5x5     1       64        48, 48, 64
+    pool1    3x3     2                 24, 24, 64
+    conv2    5x5     1       64        24, 24, 64
+    pool2    3x3     2                 12, 12, 64
+    conv3    5x5     1       128       12, 12, 128
+    pool3    3x3     2                 6, 6, 128 (4608)
+    fc1                      512       512
+    fc2                      512       512
+    logits                   classes   7
+
+All padding is SAME. Batch normalization (or a bias) comes before the activation. Deviation that
+changes no value: the pool is taken before the activation, which then runs on a quarter of the
+elements; both are monotonic, so max and activation commute.
+"""
+
+import tensorflow.compat.v1 as tf
+
+from fer2013_tf.errors import UserError
+from fer2013_tf.nets import layers
+
+CONVOLUTIONS = (("1", 64), ("2", 64), ("3", 128))
+DENSE_UNITS = 512
+KERNEL, POOL, STRIDE = 5, 3, 2
+
+NORMS = ("bn", "lrn", "none")
+ACTIVATIONS = {"relu": tf.nn.relu, "leaky_relu": tf.nn.leaky_relu}
+
+
+def build(
+    images,
+    *,
+    training,
+    num_classes,
+    ledger,
+    norm="bn",
+    bias_with_bn=False,
+    dense_bn=True,
+    activation="relu",
+    dropout_rates=(0.5, 0.5, 0.5),
+):
+    """images: float32 [n, h, w, c] -> (logits float32 [n, num_classes], end_points).
+
+    norm: bn, lrn (after each pool, as AlexNet has it) or none. bias_with_bn: a bias also where
+    there is BN. dense_bn: BN on fc1 and fc2 (with norm="bn"). dropout_rates: rates (not keep
+    probabilities) before fc1, fc2 and logits.
+    """
+    _check(norm, activation, dropout_rates)
+    activate = ACTIVATIONS[activation]
+
+    def shift_and_scale(x, bn):
+        if not bn or bias_with_bn:
+            x = layers.bias(x)
+        return layers.batch_norm(x, training=training, ledger=ledger) if bn else x
+
+    def conv_block(x, number, filters):
+        with tf.variable_scope(f"conv{number}"):
+            x = shift_and_scale(layers.conv(x, filters, KERNEL, ledger=ledger), norm == "bn")
+            end_points[f"conv{number}"] = activate(x)
+        with tf.name_scope(f"pool{number}"):
+            x = activate(tf.nn.max_pool2d(x, POOL, STRIDE, "SAME"))
+            if norm == "lrn":
+                x = tf.nn.lrn(x, depth_radius=4, bias=1.0, alpha=0.001 / 9, beta=0.75)
+        end_points[f"pool{number}"] = x
+        return x
+
+    def dense_block(x, number, rate):
+        with tf.variable_scope(f"fc{number}"):
+            x = layers.dropout(x, rate, training=training, ledger=ledger)
+            x = layers.dense(x, DENSE_UNITS, ledger=ledger)
+            x = activate(shift_and_scale(x, norm == "bn" and dense_bn))
+        end_points[f"fc{number}"] = x
+        return x
+
+    end_points, x = {}, images
+    for number, filters in CONVOLUTIONS:
+        x = conv_block(x, number, filters)
+    with tf.name_scope("flatten"):
+        x = tf.reshape(x, [-1, x.shape[1:].num_elements()])
+    for number, rate in zip("12", dropout_rates):
+        x = dense_block(x, number, rate)
+    with tf.variable_scope("logits"):
+        x = layers.dropout(x, dropout_rates[2], training=training, ledger=ledger)
+        logits = layers.bias(layers.dense(x, num_classes, ledger=ledger, kind=layers.OUTPUT))
+    end_points["logits"] = logits
+    return logits, end_points
+
+
+def _check(norm, activation, dropout_rates):
+    if norm not in NORMS:
+        raise UserError(f"net lenet: norm={norm!r}; known: {', '.join(NORMS)}")
+    if activation not in ACTIVATIONS:
+        raise UserError(f"net lenet: activation={activation!r}; known: {', '.join(ACTIVATIONS)}")
+    if len(dropout_rates) != 3 or not all(0 <= rate < 1 for rate in dropout_rates):
+        raise UserError(f"net lenet: dropout_rates={dropout_rates!r}; give three rates in [0, 1)")

@@ -1,0 +1,22 @@
+"""The first article's net with our best settings.
+
+python -m fer2013_tf.train --recipe lenet
+"""
+
+from fer2013_tf.recipes import Recipe
+
+RECIPE = Recipe(
+    name="lenet",
+    net="lenet(dropout_rates=(0.4, 0.4, 0.4))",
+    loss="softmax(label_smoothing=0.1)",
+    optimizer="momentum(momentum=0.9, nesterov=True)",
+    learning_rate=0.08,
+    schedule="cosine(warmup_epochs=2.0)",
+    epochs=110,
+    batch_size=256,
+    augment="flip(0.5) | rotate(0.26) | zoom(0.15) | shift(0.1)",
+    scaling="picture",
+    l2=5e-4,
+    bn_momentum=0.9,
+    ema_decay=0.999,
+)

@@ -1,0 +1,22 @@
+"""For tests and the demo: the drawn sample in well under a minute.
+
+python -m fer2013_tf.train --recipe tiny --records demo/tfrecords
+"""
+
+from fer2013_tf.recipes import Recipe
+
+RECIPE = Recipe(
+    name="tiny",
+    net="lenet(dropout_rates=(0.2, 0.2, 0.2))",
+    loss="softmax(label_smoothing=0.1)",
+    optimizer="adam",
+    learning_rate=0.001,
+    schedule="cosine(warmup_epochs=0.5)",
+    epochs=6,
+    batch_size=32,
+    augment="flip(0.5) | rotate(0.1) | shift(0.05)",
+    scaling="picture",
+    l2=1e-4,
+    bn_momentum=0.9,
+    ema_decay=0.95,
+)

@@ -1,0 +1,101 @@
+"""The results of an evaluation as text for a terminal of 80 columns."""
+
+from fer2013_tf import metrics
+
+WIDTH = 80
+LONGEST_NAME = 40
+FIGURES = ("precision", "recall", "f1")
+
+
+def table(result, classes, title):
+    """The dict of `metrics.evaluate` -> text: accuracies, figures per class, confusion matrix."""
+    parts = (
+        _headline(result, title),
+        _per_class(result["per_class"], classes),
+        _confusion(result["confusion"], classes),
+    )
+    return "\n\n".join(parts) + "\n"
+
+
+def members_table(members, ensemble_accuracy):
+    """Each member's accuracy in percent and its distance to the ensemble's, the ensemble last.
+
+    Args:
+        members: [{"name": str, "accuracy": 0..1}, ...], one or more, in the order to print.
+        ensemble_accuracy: 0..1.
+    """
+    rows = [(_tail(member["name"], LONGEST_NAME), member["accuracy"]) for member in members]
+    mean = sum(accuracy for _, accuracy in rows) / len(rows)
+    summary = [("mean of the members", mean), (f"ensemble of {len(rows)}", ensemble_accuracy)]
+    width = max(len(name) for name, _ in rows + summary)
+    header = f"{'member':<{width}}  accuracy  beside the ensemble"
+
+    def line(name, accuracy):
+        points = 100 * (accuracy - ensemble_accuracy)
+        return f"{name:<{width}} {_percent(accuracy):>9}  {points:>+12.2f} points"
+
+    rule = "-" * len(header)
+    last = f"{summary[1][0]:<{width}} {_percent(ensemble_accuracy):>9}"
+    body = [line(*row) for row in rows]
+    return "\n".join([header, rule, *body, rule, line(*summary[0]), last]) + "\n"
+
+
+def _headline(result, title):
+    rows = [("all pictures", result["accuracy"], result["n"], result["ci95"])]
+    if result["accuracy_dedup"] is not None:
+        accuracy, n = result["accuracy_dedup"], result["n_dedup"]
+        interval = metrics.accuracy_interval(round(accuracy * n), n)
+        rows.append(("without those also in Training", accuracy, n, interval))
+    lines = [title, "=" * min(len(title), WIDTH)]
+    lines.append(f"{'':<30}  {'accuracy':>9}  {'95 % interval':^16}  {'pictures':>8}")
+    for name, accuracy, n, (lo, hi) in rows:
+        interval = f"{100 * lo:.2f} to {100 * hi:.2f}"
+        lines.append(f"{name:<30}  {_percent(accuracy):>9}  {interval:^16}  {n:>8}")
+    return "\n".join([*lines, f"{'cross-entropy':<30}  {result['loss']:>9.4f}"])
+
+
+def _per_class(figures, classes):
+    names = [_head(name, LONGEST_NAME) for name in classes]
+    width = max(len(name) for name in (*names, "macro average"))
+    lines = [f"{'class':<{width}}  {'precision':>9}  {'recall':>9}  {'F1':>9}  {'support':>8}"]
+    lines.append("-" * len(lines[0]))
+    for name, key in zip(names, classes, strict=True):
+        cells = "  ".join(f"{_percent(figures[key][figure]):>9}" for figure in FIGURES)
+        lines.append(f"{name:<{width}}  {cells}  {figures[key]['support']:>8}")
+    macro = [sum(figures[name][figure] for name in classes) / len(classes) for figure in FIGURES]
+    total = sum(figures[name]["support"] for name in classes)
+    cells = "  ".join(f"{_percent(value):>9}" for value in macro)
+    return "\n".join([*lines, f"{'macro average':<{width}}  {cells}  {total:>8}"])
+
+
+def _confusion(confusion, classes):
+    """Counts under class names, all cut as far as 80 columns ask for but never below a count."""
+    digits = max(len(str(count)) for row in confusion for count in row)
+    longest = max(digits, *(len(name) for name in classes))
+    for cut in range(longest, digits - 1, -1):
+        widths = [max(len(_head(name, cut)), digits) + 2 for name in classes]
+        room = WIDTH - sum(widths)
+        if room >= min(longest, 14):
+            break
+    sides = [_head(name, max(room, digits)) for name in classes]
+    side = max(len(name) for name in sides)
+    heads = zip(classes, widths, strict=True)
+    lines = ["confusion matrix: rows are the true class, columns the predicted one"]
+    lines.append(" " * side + "".join(f"{_head(name, cut):>{width}}" for name, width in heads))
+    for name, row in zip(sides, confusion, strict=True):
+        cells = "".join(f"{count:>{width}}" for count, width in zip(row, widths, strict=True))
+        lines.append(f"{name:<{side}}{cells}")
+    return "\n".join(lines)
+
+
+def _head(name, longest):
+    return name if len(name) <= longest else name[: longest - 1] + "~"
+
+
+def _tail(name, longest):
+    """The end of a long name: of two checkpoints' paths, the part that differs."""
+    return name if len(name) <= longest else "~" + name[len(name) - longest + 1 :]
+
+
+def _percent(share):
+    return f"{100 * share:.2f} %"

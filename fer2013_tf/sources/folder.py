@@ -1,0 +1,139 @@
+"""Tree of pictures of 48x48, one folder a class, the folders named after the classes.
+
+Kaggle's picture version of FER2013 looks so: `train/angry/Training_123.jpg`,
+`test/angry/PublicTest_1.jpg` and `test/angry/PrivateTest_2.jpg`. The split is told by the prefix of
+the file's name, else by the name of a folder above, else it is Training. Where nothing is
+PublicTest, a tenth of Training becomes it. Hidden folders and files, and files that are not named
+like pictures, are passed over.
+"""
+
+import hashlib
+import os
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from fer2013_tf import emotions
+from fer2013_tf.errors import UserError
+from fer2013_tf.sources import BadFace, Face, Source, held_out
+
+SEED = 2013
+SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".tif", ".tiff", ".webp")
+SIZE = (emotions.PICTURE_SIZE,) * 2
+
+SYNONYMS = {
+    "angry": ("anger",),
+    "disgust": ("disgusted",),
+    "fear": ("fearful", "scared", "afraid"),
+    "happy": ("happiness", "joy"),
+    "sad": ("sadness",),
+    "surprise": ("surprised",),
+    "neutral": ("neutrality",),
+}
+_LABELS = {
+    name: label
+    for label, first in enumerate(emotions.FER2013)
+    for name in (first, *SYNONYMS[first])
+}
+_SPLITS = {
+    **{split.lower(): split for split in emotions.SPLITS},
+    "train": emotions.TRAINING,
+    "public": emotions.PUBLIC_TEST,
+    "public_test": emotions.PUBLIC_TEST,
+    "val": emotions.PUBLIC_TEST,
+    "valid": emotions.PUBLIC_TEST,
+    "validation": emotions.PUBLIC_TEST,
+    "private": emotions.PRIVATE_TEST,
+    "private_test": emotions.PRIVATE_TEST,
+    "test": emotions.PRIVATE_TEST,
+}
+# Modes of more than 8 bits a channel: Pillow would clip, not scale them.
+_DEEP = ("F", "I", "I;16", "I;16B", "I;16L", "I;16N")
+
+# Pillow's decoders raise any of these for damaged files.
+_UNREADABLE = (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError)
+
+
+def sniff(path):
+    """True for a folder."""
+    return path is not None and Path(path).is_dir()
+
+
+def open(path, *, seed=SEED):
+    """Opens a tree; `seed` draws the tenth of Training that is PublicTest where nothing else is.
+
+    Raises UserError where no picture is in a folder, and for a folder not named after a class.
+    """
+    root = Path(path)
+    if not root.is_dir():
+        raise UserError(f"{path}: not a folder; the format folder reads a tree of pictures")
+    found = [(name, _label(root, name), _split(name)) for name in _pictures(root)]
+    if not found:
+        raise UserError(f"{path}: no picture in a class folder; expected e.g. train/angry/1.jpg")
+
+    def faces():
+        for row, (name, label, split) in enumerate(found, start=1):
+            try:
+                yield Face(_pixels(root / name), label, split, row, name)
+            except _UNREADABLE as error:
+                yield BadFace(row, name, f"unusable picture: {error}")
+
+    splits = "prefix of the file's name, else a folder's name, else Training"
+    opened = faces
+    if not any(split == emotions.PUBLIC_TEST for _, _, split in found):
+        opened = lambda: held_out(faces(), seed)  # noqa: E731
+        splits += f"; of Training one in ten of each class, drawn with seed {seed}, is PublicTest"
+    description = {"format": "folder", "name": root.resolve().name, "splits": splits}
+    names = [name for name, _, _ in found]
+    return Source(emotions.FER2013, description, _sha256(root, names), opened, len(found))
+
+
+def _pictures(root):
+    """Names of the pictures relative to `root`, with forward slashes, sorted."""
+    names = []
+    for folder, below, files in os.walk(root):
+        below[:] = [name for name in below if not name.startswith((".", "__"))]
+        names += [
+            Path(folder, name).relative_to(root).as_posix()
+            for name in files
+            if not name.startswith(".") and name.lower().endswith(SUFFIXES)
+        ]
+    return sorted(names)
+
+
+def _label(root, name):
+    folder = Path(root.resolve(), name).parent.name
+    label = _LABELS.get(folder.strip().lower())
+    if label is None:
+        known = ", ".join(sorted(_LABELS, key=_LABELS.get))
+        raise UserError(f"{root / name}: its folder {folder!r} names no class; known are {known}")
+    return label
+
+
+def _split(name):
+    *folders, file = name.split("/")
+    prefix = file.partition("_")[0]
+    if prefix in emotions.SPLITS:
+        return prefix
+    known = (_SPLITS[folder.lower()] for folder in reversed(folders) if folder.lower() in _SPLITS)
+    return next(known, emotions.TRAINING)
+
+
+def _sha256(root, names):
+    digest = hashlib.sha256()
+    for name in names:
+        digest.update(f"{name}\0".encode("utf-8", "surrogateescape"))
+        digest.update(hashlib.sha256((root / name).read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def _pixels(path):
+    """Grey pixels uint8 (48, 48). Raises one of _UNREADABLE."""
+    with Image.open(path) as picture:
+        if picture.size != SIZE:
+            width, height = picture.size
+            raise ValueError(f"{width}x{height} pixels, expected {SIZE[0]}x{SIZE[1]}")
+        if picture.mode in _DEEP:
+            raise ValueError(f"more than 8 bits a pixel, mode {picture.mode}")
+        return np.asarray(picture.convert("L"))

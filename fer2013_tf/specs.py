@@ -1,0 +1,101 @@
+"""Settings as data: `momentum(0.9, nesterov=True)` names a function and its options.
+
+One small language serves nets, losses, schedules, optimizers and augmentations, in recipes and on
+the command line. The options of a function are its keyword-only parameters that have a default;
+what has none is handed in by the program. Values are Python literals of the default's type.
+"""
+
+import ast
+import inspect
+from typing import NamedTuple
+
+from fer2013_tf.errors import UserError
+
+
+class Spec(NamedTuple):
+    """A parsed `name(positional, key=value)`."""
+
+    name: str
+    args: tuple = ()
+    options: dict = {}
+
+    def __str__(self):
+        words = [repr(arg) for arg in self.args] + [f"{k}={v!r}" for k, v in self.options.items()]
+        return f"{self.name}({', '.join(words)})" if words else self.name
+
+
+def parse(text):
+    """`"name(0.5, key=(1, 2))"` -> Spec. Raises UserError where `text` is anything else."""
+    try:
+        node = ast.parse(text.strip(), mode="eval").body
+        call = node if isinstance(node, ast.Call) else ast.Call(func=node, args=[], keywords=[])
+        args = tuple(ast.literal_eval(arg) for arg in call.args)
+        options = {keyword.arg: ast.literal_eval(keyword.value) for keyword in call.keywords}
+        return Spec(call.func.id, args, options)
+    except (SyntaxError, ValueError, AttributeError):
+        raise UserError(f"{text!r} is not of the form name or name(key=value, ...)") from None
+
+
+def parse_chain(text):
+    """`"flip(0.5) | rotate(0.26)"` -> list of Specs, empty for an empty text or "none"."""
+    words = [] if text.strip() in ("", "none") else text.split("|")
+    return [parse(word) for word in words]
+
+
+def override(text, key, value):
+    """The spec `text` with the option `key` set to `value` (a Python literal)."""
+    spec = parse(text)
+    return str(spec._replace(options={**spec.options, key: value}))
+
+
+def fits(value, default):
+    """Whether `value` may stand where `default` stands: same type, ints pass for floats."""
+    if isinstance(default, bool) or isinstance(value, bool):
+        return isinstance(value, bool) and isinstance(default, bool)
+    if isinstance(default, float):
+        return isinstance(value, (int, float))
+    if isinstance(default, tuple):
+        return isinstance(value, (tuple, list)) and all(fits(v, default[0]) for v in value)
+    return isinstance(value, type(default))
+
+
+def bind(function, spec, kind):
+    """The options of `spec` by name, checked against the signature of `function`."""
+    parameters = inspect.signature(function).parameters.values()
+    known = {
+        p.name: p.default
+        for p in parameters
+        if p.kind is p.KEYWORD_ONLY and p.default is not p.empty
+    }
+    listed = ", ".join(f"{name}={default!r}" for name, default in known.items()) or "none"
+    where = f"{kind} {spec.name!r}"
+    if len(spec.args) > len(known):
+        raise UserError(f"{where} takes {len(known)} options ({listed}), got {len(spec.args)}")
+    options = {**dict(zip(known, spec.args)), **spec.options}
+    for name, value in options.items():
+        if name not in known:
+            raise UserError(f"{where} has no option {name!r}; it has: {listed}")
+        if not fits(value, known[name]):
+            wanted = type(known[name]).__name__
+            raise UserError(f"{where}: {name}={value!r} is not of type {wanted} ({listed})")
+    return options
+
+
+class Registry(dict):
+    """Functions of one kind by name; use an instance's `register` as the decorator."""
+
+    def __init__(self, kind):
+        super().__init__()
+        self.kind = kind
+
+    def register(self, function):
+        """Decorator: makes `function` known under its own name."""
+        self[function.__name__] = function
+        return function
+
+    def resolve(self, spec):
+        """Spec -> (function, options by name). Raises UserError listing what is known."""
+        if spec.name not in self:
+            raise UserError(f"unknown {self.kind} {spec.name!r}; known: {', '.join(sorted(self))}")
+        function = self[spec.name]
+        return function, bind(function, spec, self.kind)

@@ -1,0 +1,57 @@
+"""What TensorBoard shows: scalars, histograms, input pictures, feature maps, the recipe as text."""
+
+import tensorflow.compat.v1 as tf
+
+# Histograms of activations and feature maps look at this many pictures of the batch: enough to see
+# a layer die, a hundredth of the cost.
+WATCHED = 8
+GRID_COLUMNS = 8
+
+
+def scalars(values):
+    """One merged summary of {name: scalar tensor}."""
+    return tf.summary.merge([tf.summary.scalar(name, value) for name, value in values.items()])
+
+
+def details(images, end_points, gradients, statistics):
+    """One merged summary: input pictures, feature maps, histograms of everything that learns.
+
+    images: float32 [n, h, w, 1] as the net is fed. gradients: (gradient, variable) pairs.
+    """
+    with tf.name_scope("summaries"):
+        parts = [tf.summary.image("augmented_input", images, max_outputs=WATCHED, family="input")]
+        for name, activation in end_points.items():
+            watched = activation[:WATCHED]
+            parts.append(tf.summary.histogram(name, watched, family="activations"))
+            if name.startswith("conv"):
+                grid = feature_grid(activation[0])
+                parts.append(tf.summary.image(name, grid, family="feature_maps"))
+        for gradient, variable in gradients:
+            parts.append(tf.summary.histogram(variable.op.name, gradient, family="gradients"))
+            parts.append(tf.summary.histogram(variable.op.name, variable, family="variables"))
+        for variable in statistics:
+            parts.append(tf.summary.histogram(variable.op.name, variable, family="variables"))
+        return tf.summary.merge(parts)
+
+
+def feature_grid(maps):
+    """Feature maps [h, w, channels] -> one picture [1, rows * h, 8 * w, 1], 8 maps a row."""
+    height, width, channels = maps.shape.as_list()
+    rows = channels // GRID_COLUMNS
+    cells = tf.reshape(maps[..., : rows * GRID_COLUMNS], [height, width, rows, GRID_COLUMNS])
+    return tf.reshape(
+        tf.transpose(cells, [2, 0, 3, 1]), [1, rows * height, GRID_COLUMNS * width, 1]
+    )
+
+
+def text(tag, lines):
+    """A summary proto that shows `lines` under TensorBoard's Text tab, as preformatted text."""
+    body = "\n".join(f"    {line}" for line in lines)
+    metadata = tf.SummaryMetadata(plugin_data=tf.SummaryMetadata.PluginData(plugin_name="text"))
+    tensor = tf.make_tensor_proto([body.encode()], dtype=tf.string)
+    return tf.Summary(value=[tf.Summary.Value(tag=tag, metadata=metadata, tensor=tensor)])
+
+
+def scalar_values(values):
+    """A summary proto of {tag: float} computed outside the graph."""
+    return tf.Summary(value=[tf.Summary.Value(tag=t, simple_value=v) for t, v in values.items()])

@@ -1,0 +1,189 @@
+"""The command that trains a recipe: `python -m fer2013_tf.train`."""
+
+import argparse
+import shutil
+import signal
+import sys
+from pathlib import Path
+
+from fer2013_tf import checkpoints, command, devices, recipes, records
+from fer2013_tf.errors import UserError
+
+EXAMPLES = """\
+examples:
+  python -m fer2013_tf.train                              the recipe lenet on tfrecords/
+  python -m fer2013_tf.train --run lenet                  go on with it, after Ctrl-C or a crash
+  python -m fer2013_tf.train --run lenet --set epochs=150 ask for more epochs
+  python -m fer2013_tf.train --recipe article --run a1 --set batch_size=128
+  python -m fer2013_tf.train --run try --set "net.dropout_rates=(0.3, 0.3, 0.3)" --fresh
+  tensorboard --logdir logs                               look at it meanwhile
+
+Starting again with the same --run resumes from the newest checkpoint; --set then changes the
+recipe from there on. Ctrl-C saves first. recipes: {recipes}
+"""
+
+
+def parser():
+    """The command line."""
+    result = argparse.ArgumentParser(
+        prog="python -m fer2013_tf.train",
+        description="Train a recipe on TFRecords, with checkpoints, evaluation and TensorBoard.",
+        epilog=EXAMPLES.format(recipes=", ".join(recipes.names())),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = result.add_argument
+    add("--recipe", metavar="NAME", help="settings to start from (default: lenet)")
+    add(
+        "--run",
+        metavar="NAME",
+        help="name of the folders under --ckpt and --logs (default: the recipe's)",
+    )
+    add(
+        "--set",
+        metavar="KEY=VALUE",
+        action="append",
+        default=[],
+        dest="settings",
+        help="override a setting of the recipe; may be repeated",
+    )
+    add(
+        "--records",
+        metavar="DIR",
+        default="tfrecords",
+        help="where make_records wrote (default: %(default)s)",
+    )
+    add(
+        "--ckpt",
+        metavar="DIR",
+        default="ckpt",
+        help="checkpoints go to DIR/RUN (default: %(default)s)",
+    )
+    add(
+        "--logs",
+        metavar="DIR",
+        default="logs",
+        help="TensorBoard events go to DIR/RUN (default: %(default)s)",
+    )
+    add(
+        "--input",
+        choices=("tfdata", "queue"),
+        help="input pipeline (default: tfdata; only tfdata repeats exactly)",
+    )
+    add("--precision", choices=devices.PRECISIONS, help="number format (default: auto)")
+    add(
+        "--seed",
+        type=int,
+        metavar="N",
+        help="seed of weights, shuffling, augmentation, dropout (default: 0)",
+    )
+    add(
+        "--keep",
+        type=int,
+        default=10,
+        metavar="N",
+        help="checkpoints kept beside the best (default: %(default)s)",
+    )
+    add("--fresh", action="store_true", help="delete the run of that name and start over")
+    return result
+
+
+def run(args):
+    """Trains, or goes on training, what `args` (see `parser`) says. Returns the exit status."""
+    if args.keep < 1:
+        raise UserError(f"--keep {args.keep}: keep at least one checkpoint")
+    this = checkpoints.Run(args.ckpt, args.run or args.recipe or "lenet")
+    manifest = records.load(args.records)
+    with this.lock():
+        if args.fresh:
+            _clear(this, Path(args.logs) / this.name)
+        recipe, settings = _resumed(this, args, manifest) if this.exists() else _new(args, manifest)
+        precision, why = devices.choose_precision(settings["precision"])
+        print(f"run {this.name}: recipe {recipe.name}, net {recipe.net}")
+        print(f"precision {precision} ({why}), input {settings['input']}, seed {settings['seed']}")
+        status = _train(this, args, recipe, {**settings, "precision": precision})
+    return status
+
+
+def _train(this, args, recipe, settings):
+    from fer2013_tf.training import Trainer
+
+    trainer = Trainer(
+        this, args.records, recipe, settings, logs=Path(args.logs) / this.name, keep=args.keep
+    )
+    # Only now: a recipe that the Trainer refuses must not replace the one that fits.
+    this.write(recipe, settings)
+    received = trainer.train()
+    if received is None:
+        print(
+            f"done: {this.folder}; next: "
+            f"python -m fer2013_tf.eval --run {this.name} --ckpt {args.ckpt}"
+        )
+        return 0
+    name = signal.Signals(received).name
+    print(f"{name}: saved; the same command goes on from here")
+    return 128 + received
+
+
+def _new(args, manifest):
+    recipe = recipes.with_settings(recipes.load(args.recipe or "lenet"), args.settings)
+    return recipe, {
+        "data": _description(manifest),
+        "seed": args.seed or 0,
+        "input": args.input or "tfdata",
+        "precision": args.precision or "auto",
+        "changes": [],
+    }
+
+
+def _resumed(this, args, manifest):
+    """Recipe and settings of a run that is there, with what `args` changes (noted there)."""
+    recipe, settings = this.read()
+    if args.recipe and args.recipe != recipe.name:
+        raise UserError(
+            f"{this.folder}: holds recipe {recipe.name}, not {args.recipe}; "
+            "choose another --run, or start over with --fresh"
+        )
+    if settings["data"] != _description(manifest):
+        raise UserError(
+            f"{args.records}: not the records that run {this.name} was trained on; "
+            "name those with --records, choose another --run, or start over with --fresh"
+        )
+    changed = recipes.with_settings(recipe, args.settings)
+    given = {key: getattr(args, key) for key in ("seed", "input", "precision")}
+    given = {key: value for key, value in given.items() if value is not None}
+    step = max((c.step for c in this.checkpoints()), default=0)
+    changes = [
+        {"step": step, "key": key, "from": before, "to": after}
+        for key, before, after in [
+            *((k, v, getattr(changed, k)) for k, v in recipe.__dict__.items()),
+            *((k, settings[k], v) for k, v in given.items()),
+        ]
+        if before != after
+    ]
+    for change in changes:
+        print("from step {step} on: {key} = {to!r} (was {from!r})".format(**change))
+    return changed, {**settings, **given, "changes": settings["changes"] + changes}
+
+
+def _description(manifest):
+    """What a run needs to know of the records it was trained on."""
+    described = {k: manifest[k] for k in ("classes", "size", "mean", "deviation", "counts")}
+    return {**described, "source_sha256": manifest.get("source", {}).get("sha256")}
+
+
+def _clear(this, logs):
+    """Deletes all but the lock that is held."""
+    shutil.rmtree(logs, ignore_errors=True)
+    for path in this.folder.iterdir():
+        if path.name != ".lock":
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    this.best_folder.mkdir()
+
+
+def main(argv=None):
+    """Entry point; returns the exit status."""
+    return command.main_of(parser(), run, argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,226 @@
+"""The training loop: steps, checkpoints, evaluation an epoch, TensorBoard.
+
+    Trainer(run, folder, recipe, settings, ...).train(epochs)
+
+A run is its checkpoints: whatever moment a trainer ends at, the next one restores the newest
+checkpoint, evaluates it where that is still owed, and goes on from there.
+"""
+
+import math
+import signal
+import sys
+import time
+
+import numpy as np
+import tensorflow.compat.v1 as tf
+from tqdm import tqdm
+
+from fer2013_tf import checkpoints, devices, emotions, graphs, records, summaries
+from fer2013_tf.errors import UserError
+from fer2013_tf.inference import Classifier
+
+# Steps between two points of the training-loss curve in TensorBoard.
+SCALAR_EVERY = 20
+
+
+class Interrupts:
+    """Turns SIGINT and SIGTERM into a flag that the loop looks at after each step."""
+
+    def __enter__(self):
+        self.received = None
+        self._before = {s: signal.signal(s, self._note) for s in (signal.SIGINT, signal.SIGTERM)}
+        return self
+
+    def __exit__(self, *_):
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _note(self, number, _):
+        self.received = number
+
+
+class Trainer:
+    """One training process on one run; the caller holds the run's lock."""
+
+    def __init__(self, run, folder, recipe, settings, *, logs, keep=10):
+        self.run, self.recipe, self.settings = run, recipe, settings
+        self.data, self.seed = settings["data"], settings["seed"]
+        self.precision = settings["precision"]
+        self.logs = str(logs)
+        self.history = run.history()
+        self.net = graphs.build_train(
+            folder, recipe, self.data, seed=self.seed, input_kind=settings["input"], keep=keep
+        )
+        for newest in run.checkpoints()[-1:]:
+            checkpoints.check_fits(self.net.variables, newest.prefix)
+        self.epoch_steps = graphs.steps_per_epoch(recipe, self.data)
+        self.pictures = _watched_pictures(folder, self.seed)
+        self.losses, self.rate, self.started = [], None, None
+
+    def train(self):
+        """Trains to the recipe's last epoch. Returns the signal that ended it early, or None."""
+        config = devices.session_config(self.precision)
+        with (
+            tf.Session(graph=self.net.graph, config=config) as session,
+            Classifier(self.recipe, self.data, precision=self.precision) as classifier,
+            Interrupts() as interrupts,
+        ):
+            step = self._restore(session)
+            self.net.pipeline.start(session)
+            try:
+                with self._open_log(session, step) as self.log, self._bar(step) as self.bar:
+                    return self._epochs(session, classifier, interrupts, step)
+            finally:
+                self.net.pipeline.stop()
+
+    def _restore(self, session):
+        """Brings back the newest checkpoint, or initialises. Returns the step."""
+        there = self.run.checkpoints()
+        if not there:
+            session.run(self.net.init)
+            return 0
+        newest = there[-1]
+        try:
+            self.net.saver.restore(session, str(newest.prefix))
+        except tf.errors.OpError as error:
+            reason = error.message.splitlines()[0]
+            raise UserError(
+                f"{newest.prefix}: damaged ({reason}); remove its files to go on from the last"
+            ) from None
+        self.net.saver.recover_last_checkpoints([str(c.prefix) for c in there])
+        best = checkpoints.complete(self.run.best_folder)
+        self.net.best_saver.recover_last_checkpoints([str(c.prefix) for c in best])
+        # What was written after this checkpoint is going to be written again.
+        self.history = [entry for entry in self.history if entry["step"] <= newest.step]
+        return newest.step
+
+    def _epochs(self, session, classifier, interrupts, step):
+        total = self.recipe.epochs * self.epoch_steps
+        while True:
+            owed = step and step % self.epoch_steps == 0
+            if owed and not any(entry["step"] == step for entry in self.history):
+                self._evaluate(session, classifier, step)
+            if step >= total:
+                return None
+            end = min(total, (step // self.epoch_steps + 1) * self.epoch_steps)
+            step = self._steps(session, step, end, interrupts)
+            self.net.saver.save(session, self.run.prefix, global_step=step, write_meta_graph=False)
+            if interrupts.received:
+                return interrupts.received
+
+    def _steps(self, session, step, end, interrupts):
+        """Runs steps until `end` or a signal. Returns the step reached."""
+        self.started, self.losses = time.monotonic(), []
+        while step < end and not interrupts.received:
+            fetches = [self.net.train_op, self.net.loss, self.net.rate]
+            if step + 1 == end:
+                fetches += [self.net.scalars, self.net.details]
+            elif (step + 1) % SCALAR_EVERY == 0:
+                fetches += [self.net.scalars]
+            results = self._run(session, fetches, step + 1)
+            step += 1
+            loss, self.rate = float(results[1]), float(results[2])
+            self.losses.append(loss)
+            for written in results[3:]:
+                self.log.add_summary(written, step)
+            self.bar.update(self.recipe.batch_size)
+            self.bar.set_postfix(loss=f"{np.mean(self.losses[-50:]):.3f}", refresh=False)
+        return step
+
+    def _run(self, session, fetches, step):
+        """One step; stops the run where its loss, or a histogram of its weights, is not finite."""
+        try:
+            results = session.run(fetches)
+        except tf.errors.InvalidArgumentError as error:
+            if "istogram" not in error.message:
+                raise
+            self._stop_not_finite("a weight, activation or gradient", "infinite", step)
+        if not math.isfinite(results[1]):
+            self._stop_not_finite("the loss", results[1], step)
+        return results
+
+    def _stop_not_finite(self, what, value, step):
+        good = self.run.checkpoints()
+        raise UserError(
+            f"run {self.run.name}: {what} became {value} at step {step}; "
+            f"last good checkpoint: {good[-1].prefix if good else 'none yet'}; "
+            "start again with a lower rate (--set learning_rate=...) or --precision float32"
+        )
+
+    def _evaluate(self, session, classifier, step):
+        """Accuracy of the shadow variables on PublicTest and on as many Training pictures."""
+        seconds = time.monotonic() - self.started if self.losses else None
+        prefix = self.run.checkpoints()[-1].prefix
+        classifier.load(checkpoints.read_shadows(prefix), where=prefix)
+        train, public = (_accuracy(classifier, faces) for faces in self.pictures)
+        entry = {
+            "epoch": step // self.epoch_steps,
+            "step": step,
+            "loss": float(np.mean(self.losses)) if self.losses else None,
+            "train_accuracy": train,
+            "public_accuracy": public,
+            "learning_rate": self.rate if self.losses else None,
+            "seconds": seconds,
+        }
+        if public > max((e["public_accuracy"] for e in self.history), default=-1.0):
+            self.net.best_saver.save(
+                session, self.run.best_prefix, global_step=step, write_meta_graph=False
+            )
+        self.history.append(entry)
+        self.run.write_history(self.history)
+        values = {"accuracy/Training": train, "accuracy/PublicTest": public}
+        self.log.add_summary(summaries.scalar_values(values), step)
+        self.log.flush()
+        self.bar.write(_line(entry, self.recipe.epochs), file=sys.stdout)
+        sys.stdout.flush()
+
+    def _open_log(self, session, step):
+        """The event file; a resumed run's START marks later points of earlier files as void."""
+        log = tf.summary.FileWriter(self.logs, graph=session.graph)
+        start = tf.SessionLog(status=tf.SessionLog.START)
+        log.add_session_log(start, global_step=step + 1)
+        lines = [f"{key} = {value!r}" for key, value in self.recipe.__dict__.items()]
+        log.add_summary(summaries.text("recipe", lines), step)
+        return log
+
+    def _bar(self, step):
+        seen = step * self.recipe.batch_size
+        total = self.recipe.epochs * self.epoch_steps * self.recipe.batch_size
+        terminal = sys.stderr.isatty()
+        return tqdm(
+            initial=seen,
+            total=total,
+            unit=" pictures",
+            unit_scale=True,
+            desc=self.run.name,
+            dynamic_ncols=True,
+            mininterval=0.2 if terminal else 30,
+        )
+
+
+def _watched_pictures(folder, seed):
+    """(a fixed sample of Training, PublicTest), both of PublicTest's size."""
+    public = records.read(folder, emotions.PUBLIC_TEST)
+    train = records.read(folder, emotions.TRAINING)
+    size = min(len(public.labels), len(train.labels))
+    chosen = np.sort(np.random.default_rng(seed).choice(len(train.labels), size, replace=False))
+    return records.Faces(*(column[chosen] for column in train)), public
+
+
+def _accuracy(classifier, faces):
+    predicted = classifier.probabilities(faces.images).argmax(axis=1)
+    return float((predicted == faces.labels).mean())
+
+
+def _line(entry, epochs):
+    """`epoch   3/40  step 672  loss 1.312  Training 55.2 %  PublicTest 54.1 %  ...`."""
+    parts = [
+        f"epoch {entry['epoch']:>3}/{epochs}",
+        f"step {entry['step']}",
+        f"loss {entry['loss']:.3f}" if entry["loss"] is not None else "loss -",
+        f"Training {100 * entry['train_accuracy']:.1f} %",
+        f"PublicTest {100 * entry['public_accuracy']:.1f} %",
+    ]
+    if entry["seconds"] is not None:
+        parts += [f"rate {entry['learning_rate']:.2g}", f"{entry['seconds']:.0f} s"]
+    return "  ".join(parts)

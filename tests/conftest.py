@@ -1,0 +1,50 @@
+"""What all tests share: a quiet TensorFlow, pictures without a screen, records made once."""
+
+import os
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ["MPLBACKEND"] = "Agg"
+
+import pytest
+
+from tests import toy
+
+REPOSITORY = Path(__file__).parent.parent
+REAL_DATA = REPOSITORY.parent / "shared" / "data" / "fer2013" / "fer2013.tar.gz"
+
+
+@pytest.fixture(scope="session")
+def sample_records(tmp_path_factory):
+    """Folder with the records of the drawn sample, made once by the command; do not write there."""
+    from fer2013_tf import make_records
+
+    folder = tmp_path_factory.mktemp("sample") / "tfrecords"
+    assert make_records.main(["--out", str(folder)]) == 0
+    return folder
+
+
+@pytest.fixture(scope="session")
+def real_data():
+    """The challenge's download, which stands beside the checkout or nowhere."""
+    if not REAL_DATA.exists():
+        pytest.skip(f"needs the real data at {REAL_DATA}")
+    return REAL_DATA
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory):
+    """Records of a few random pictures."""
+    folder = tmp_path_factory.mktemp("toy")
+    toy.write_records(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def whole(folder, tmp_path_factory):
+    """Root of a run "r" of 4 epochs of 2 steps that nothing disturbed; do not train it further."""
+    from fer2013_tf import train
+
+    root = tmp_path_factory.mktemp("whole")
+    assert train.main(toy.arguments(folder, root, settings=toy.EVERYTHING)) == 0
+    return root

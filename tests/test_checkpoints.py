@@ -1,0 +1,145 @@
+"""A run's folder: names, choice of checkpoints, locks, what is written and read back."""
+
+import json
+import multiprocessing
+
+import numpy as np
+import pytest
+
+from fer2013_tf import checkpoints
+from fer2013_tf.errors import UserError
+from tests import toy
+
+
+def make(root, steps=(10, 20, 30), best=20, name="a"):
+    run = checkpoints.Run(root, name)
+    run.best_folder.mkdir(parents=True)
+    for folder, numbers in ((run.folder, steps), (run.best_folder, [best])):
+        for step in numbers:
+            (folder / f"model.ckpt-{step}.index").touch()
+            (folder / f"model.ckpt-{step}.data-00000-of-00001").touch()
+    run.write(toy.recipe(), {"data": {}, "seed": 0})
+    return run
+
+
+def steps(run, wanted):
+    return [checkpoint.step for checkpoint in checkpoints.select(run, wanted)]
+
+
+def test_select(tmp_path):
+    run = make(tmp_path, steps=(9, 10, 100))
+    assert steps(run, "last2") == [10, 100]
+    assert steps(run, "latest") == [100]
+    assert steps(run, "9,100") == [9, 100]
+    assert steps(run, "best") == [20]
+    assert checkpoints.select(run, "best")[0].prefix == run.best_folder / "model.ckpt-20"
+
+
+@pytest.mark.parametrize(
+    "wanted, word",
+    [
+        ("last5", "asks for 5 checkpoints, there are 3"),
+        ("last0", "asks for 0"),
+        ("11", "no checkpoint of step 11; there are: 10, 20, 30"),
+        ("newest", "write last5, last10, best, latest or STEP,STEP"),
+        ("", "write last5"),
+    ],
+)
+def test_select_refuses(tmp_path, wanted, word):
+    with pytest.raises(UserError) as caught:
+        checkpoints.select(make(tmp_path), wanted)
+    assert word in str(caught.value)
+
+
+def test_no_best_yet(tmp_path):
+    run = checkpoints.Run(tmp_path, "a")
+    with pytest.raises(UserError, match="no best checkpoint yet"):
+        checkpoints.select(run, "best")
+
+
+def test_a_checkpoint_without_its_data_does_not_count(tmp_path):
+    run = make(tmp_path)
+    (run.folder / "model.ckpt-30.data-00000-of-00001").unlink()
+    assert steps(run, "latest") == [20]
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "../x", "a/b", ".hidden"])
+def test_run_names_stay_inside_the_folder(tmp_path, name):
+    with pytest.raises(UserError, match="plain folder name"):
+        checkpoints.Run(tmp_path, name)
+
+
+def test_recipe_and_history_are_read_back(tmp_path):
+    run = make(tmp_path)
+    assert run.read() == (toy.recipe(), {"data": {}, "seed": 0})
+    assert run.history() == []
+    run.write_history([{"epoch": 1}])
+    assert run.history() == [{"epoch": 1}]
+    assert not list(run.folder.glob("*.partial"))
+
+
+def test_a_damaged_or_newer_recipe_is_named(tmp_path):
+    run = make(tmp_path)
+    path = run.folder / "recipe.json"
+    content = json.loads(path.read_text())
+    path.write_text(json.dumps({**content, "version": 99}))
+    with pytest.raises(UserError, match="recipe.json: version 99, this program reads version 1"):
+        run.read()
+    path.write_text("{")
+    with pytest.raises(UserError, match="recipe.json: not readable as JSON"):
+        run.read()
+    path.unlink()
+    with pytest.raises(UserError, match="recipe.json: not there"):
+        run.read()
+
+
+def hold(root, ready, release):
+    with checkpoints.Run(root, "a").lock():
+        ready.set()
+        release.wait(30)
+
+
+def test_the_lock_keeps_a_second_trainer_out_and_dies_with_its_holder(tmp_path):
+    context = multiprocessing.get_context("spawn")
+    ready, release = context.Event(), context.Event()
+    holder = context.Process(target=hold, args=(tmp_path, ready, release))
+    holder.start()
+    assert ready.wait(30)
+    run = checkpoints.Run(tmp_path, "a")
+    with (
+        pytest.raises(UserError, match=f"another training .process {holder.pid}. is writing"),
+        run.lock(),
+    ):
+        pass
+    holder.kill()
+    holder.join()
+    with run.lock():
+        pass
+
+
+def test_runs_come_newest_first(tmp_path):
+    import os
+
+    for age, name in ((300, "old"), (100, "new"), (200, "middle")):
+        run = make(tmp_path, name=name)
+        for path in run.folder.iterdir():
+            os.utime(path, (1e9 - age, 1e9 - age))
+    (tmp_path / "README.md").touch()
+    assert [run.name for run in checkpoints.runs(tmp_path)] == ["new", "middle", "old"]
+    assert checkpoints.runs(tmp_path / "none") == []
+
+
+def test_npz_weights_come_back_as_float32(tmp_path):
+    values = {"conv1/kernel": np.arange(6, dtype=np.float16).reshape(2, 3)}
+    np.savez(tmp_path / "weights.npz", **values)
+    (name, value), *more = checkpoints.read_shadows(tmp_path / "weights.npz").items()
+    assert name == "conv1/kernel" and value.dtype == np.float32 and not more
+    np.testing.assert_array_equal(value, values["conv1/kernel"])
+
+
+def test_an_unreadable_checkpoint_is_named(tmp_path):
+    prefix = make(tmp_path).checkpoints()[-1].prefix
+    with pytest.raises(UserError, match="model.ckpt-30: cannot be read"):
+        checkpoints.read_shadows(prefix)
+    with pytest.raises(UserError, match="nowhere: cannot be read"):
+        checkpoints.open_checkpoint(tmp_path / "nowhere")

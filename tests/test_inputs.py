@@ -1,0 +1,173 @@
+"""The two input pipelines, the order of pictures, and what pictures go through."""
+
+import numpy as np
+import pytest
+import tensorflow.compat.v1 as tf
+
+from fer2013_tf import graphs, inputs, records
+from fer2013_tf.errors import UserError
+from tests import toy
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("toy")
+    toy.write_records(folder, pictures=40)
+    return folder
+
+
+def batches(folder, recipe, count, *, start=0, kind="tfdata", seed=3):
+    """[(images, labels)] of some batches of a pipeline that starts at a step."""
+    with tf.Graph().as_default():
+        step = tf.train.create_global_step()
+        pipeline = graphs.INPUTS[kind](folder, recipe, seed=seed, step=step)
+        with tf.Session() as session:
+            session.run(tf.global_variables_initializer())
+            session.run(step.assign(start))
+            pipeline.start(session)
+            try:
+                return [session.run([pipeline.images, pipeline.labels]) for _ in range(count)]
+            finally:
+                pipeline.stop()
+
+
+@pytest.mark.parametrize("kind", ["tfdata", "queue"])
+def test_pictures_keep_their_labels(folder, kind):
+    faces = records.read(folder, "Training")
+    known = {image.tobytes(): label for image, label in zip(faces.images, faces.labels)}
+    plain = toy.recipe(*toy.PLAIN, "scaling=unit")
+    for images, labels in batches(folder, plain, 5, kind=kind):
+        assert images.shape == (16, 48, 48, 1) and images.dtype == np.float32
+        for image, label in zip(np.rint(images[..., 0] * 255).astype(np.uint8), labels):
+            assert known[image.tobytes()] == label
+
+
+@pytest.mark.parametrize("kind", ["tfdata", "queue"])
+def test_training_pictures_are_augmented(folder, kind):
+    faces = records.read(folder, "Training")
+    known = {image.tobytes() for image in faces.images}
+    turned = toy.recipe(*toy.PLAIN, "augment=rotate(0.5)", "scaling=unit")
+    ((images, _),) = batches(folder, turned, 1, kind=kind)
+    as_bytes = [i.tobytes() for i in np.rint(images[..., 0] * 255).astype(np.uint8)]
+    assert not known & set(as_bytes)
+
+
+def test_every_epoch_holds_each_picture_once_in_another_order():
+    n = 1000
+    with tf.Graph().as_default(), tf.Session() as session:
+        positions = tf.range(3 * n, dtype=tf.int64)
+        one, other = session.run([inputs.shuffled(positions, n, s) for s in (1, 2)])
+    epochs = one.reshape(3, n)
+    assert all(sorted(epoch) == list(range(n)) for epoch in epochs)
+    both = [*epochs, other[:n], np.arange(n)]
+    for first in range(len(both)):
+        for second in range(first):
+            assert abs(np.corrcoef(both[first], both[second])[0, 1]) < 0.15
+    assert all(abs(np.corrcoef(epoch[:-1], epoch[1:])[0, 1]) < 0.15 for epoch in epochs)
+
+
+def test_a_pipeline_started_later_meets_the_same_batches(folder):
+    recipe = toy.recipe("batch_size=16", "augment=flip(0.5) | rotate(0.3)")
+    whole = batches(folder, recipe, 6)
+    later = batches(folder, recipe, 2, start=4)
+    for (images, labels), (same_images, same_labels) in zip(whole[4:], later):
+        np.testing.assert_array_equal(images, same_images)
+        np.testing.assert_array_equal(labels, same_labels)
+    other = batches(folder, recipe, 1, seed=4)
+    assert not np.array_equal(other[0][0], whole[0][0])
+
+
+def test_a_batch_may_be_larger_than_the_split(folder):
+    recipe = toy.recipe(*toy.PLAIN, "batch_size=100", "scaling=unit")
+    ((images, labels),) = batches(folder, recipe, 1)
+    counts = np.bincount(np.unique(images.reshape(100, -1), axis=0, return_inverse=True)[1].ravel())
+    assert len(labels) == 100 and sorted(set(counts)) == [2, 3]
+
+
+def through(function, images):
+    with tf.Graph().as_default(), tf.Session() as session:
+        return session.run(function(tf.constant(images)))
+
+
+def equalised(image):
+    """The textbook's formula (also OpenCV's), picture by picture."""
+    below = np.searchsorted(np.sort(image.ravel()), np.arange(256), side="right")
+    lowest = below[image.min()]
+    return np.rint((below[image] - lowest) / (image.size - lowest) * 255)
+
+
+def test_equalise():
+    draw = np.random.default_rng(2)
+    images = np.stack([draw.integers(low, low + 60, (48, 48)) for low in (0, 90, 190)])
+    images = images.astype(np.uint8)
+    ours = through(inputs.equalise, images)
+    assert ours.dtype == np.uint8 and ours.min() == 0 and ours.max() == 255
+    for own, image in zip(ours, images):
+        assert np.abs(own - equalised(image)).max() <= 1  # ties of rounding
+
+
+def test_equalise_leaves_a_constant_picture_constant():
+    ours = through(inputs.equalise, np.full((1, 48, 48), 77, np.uint8))
+    assert len(np.unique(ours)) == 1
+
+
+@pytest.mark.parametrize("scaling", inputs.SCALINGS)
+def test_standardise(scaling):
+    pixels = np.random.default_rng(3).integers(0, 256, (5, 8, 8, 1)).astype(np.float32)
+    got = through(lambda x: inputs.standardise(x, scaling, mean=100.0, deviation=50.0), pixels)
+    if scaling == "unit":
+        np.testing.assert_allclose(got, pixels / 255, rtol=1e-6)
+    elif scaling == "mean":
+        np.testing.assert_allclose(got, (pixels - 100) / 50, rtol=1e-5, atol=1e-6)
+    else:
+        np.testing.assert_allclose(got.mean(axis=(1, 2, 3)), 0, atol=1e-6)
+        np.testing.assert_allclose(got.std(axis=(1, 2, 3)), 1, rtol=1e-4)
+
+
+def test_a_constant_picture_stays_finite():
+    black = np.zeros((1, 8, 8, 1), np.float32)
+    got = through(lambda x: inputs.standardise(x, "picture", mean=0, deviation=1), black)
+    np.testing.assert_array_equal(got, black)
+
+
+def test_unknown_scaling_is_refused():
+    with pytest.raises(UserError, match="scaling='log'; known: unit, mean, picture"):
+        inputs.standardise(None, "log", mean=0, deviation=1)
+
+
+def damage(folder, tmp_path, change):
+    """A copy of the records whose first Training shard went through `change`."""
+    import shutil
+
+    copy = shutil.copytree(folder, tmp_path / "copy")
+    shard = sorted(copy.glob("Training-*.tfrecord"))[0]
+    change(shard)
+    return copy, shard
+
+
+@pytest.mark.parametrize("kind", ["tfdata", "queue"])
+@pytest.mark.parametrize(
+    "change, word",
+    [
+        (lambda shard: shard.unlink(), "missing"),
+        (lambda shard: shard.write_bytes(b""), "empty (0 bytes)"),
+        (lambda shard: shard.write_bytes(shard.read_bytes()[:-7]), "expected"),
+    ],
+)
+def test_a_missing_empty_or_truncated_shard_is_named(folder, tmp_path, kind, change, word):
+    copy, shard = damage(folder, tmp_path, change)
+    with pytest.raises(UserError) as caught:
+        batches(copy, toy.recipe(), 1, kind=kind)
+    assert str(shard) in str(caught.value) and word in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", ["tfdata", "queue"])
+def test_a_flipped_byte_is_found(folder, tmp_path, kind):
+    def flip_byte(shard):
+        data = bytearray(shard.read_bytes())
+        data[len(data) // 2] ^= 0xFF
+        shard.write_bytes(bytes(data))
+
+    copy, shard = damage(folder, tmp_path, flip_byte)
+    with pytest.raises(UserError, match="damaged record"):
+        batches(copy, toy.recipe(), 3, kind=kind)

@@ -1,0 +1,167 @@
+"""The net: names, shapes, sizes, options; BN statistics; what training and evaluation share."""
+
+import numpy as np
+import pytest
+import tensorflow.compat.v1 as tf
+
+from fer2013_tf import nets
+from fer2013_tf.errors import UserError
+from fer2013_tf.nets import layers
+from tests import golden
+
+
+def build(net="lenet", *, training=False, batch=4, size=48, classes=7):
+    """(graph, images, logits, end points, ledger) of one build."""
+    with tf.Graph().as_default() as graph:
+        tf.set_random_seed(1)
+        images = tf.placeholder(tf.float32, [batch, size, size, 1])
+        seed = tf.constant([1, 2], tf.int64)
+        ledger = layers.Ledger(dropout_seed=seed)
+        logits, points = nets.build(
+            net, images, training=training, num_classes=classes, ledger=ledger
+        )
+        return graph, images, logits, points, ledger
+
+
+def parameters(graph):
+    return sum(
+        v.shape.num_elements() for v in graph.get_collection(tf.GraphKeys.TRAINABLE_VARIABLES)
+    )
+
+
+def test_end_points_are_the_articles_table():
+    _, _, logits, points, _ = build()
+    shapes = {name: tuple(p.shape.as_list()[1:]) for name, p in points.items()}
+    assert shapes == {
+        "conv1": (48, 48, 64),
+        "pool1": (24, 24, 64),
+        "conv2": (24, 24, 64),
+        "pool2": (12, 12, 64),
+        "conv3": (12, 12, 128),
+        "pool3": (6, 6, 128),
+        "fc1": (512,),
+        "fc2": (512,),
+        "logits": (7,),
+    }
+    assert logits.dtype == tf.float32
+
+
+@pytest.mark.parametrize("net", golden.NETS)
+def test_variables_are_the_golden_list(net):
+    """A changed list makes old checkpoints unreadable; python -m tests.golden rewrites it."""
+    assert golden.variables(net) == (golden.FOLDER / f"{net}.txt").read_text().split()
+
+
+def test_parameter_counts():
+    kernels = 25 * 64 + 25 * 64 * 64 + 25 * 64 * 128 + 4608 * 512 + 512 * 512 + 512 * 7
+    widths = 64 + 64 + 128 + 512 + 512
+    assert parameters(build("lenet")[0]) == kernels + 7 + 2 * widths
+    assert parameters(build("lenet(bias_with_bn=True)")[0]) == kernels + 7 + 3 * widths
+    assert parameters(build("lenet(dense_bn=False)")[0]) == kernels + 7 + 2 * 256 + 2 * 512
+    for norm in ("none", "lrn"):
+        assert parameters(build(f"lenet(norm={norm!r})")[0]) == kernels + 7 + widths
+
+
+def test_other_sizes_and_class_counts():
+    _, _, logits, points, _ = build(size=128, classes=10)
+    assert points["pool3"].shape.as_list()[1:] == [16, 16, 128]
+    assert logits.shape.as_list() == [4, 10]
+
+
+def run_once(net, training, images):
+    graph, placeholder, logits, points, ledger = build(net, training=training, batch=len(images))
+    with tf.Session(graph=graph) as session:
+        with graph.as_default():
+            session.run(tf.global_variables_initializer())
+        first = session.run([logits, *points.values()], {placeholder: images})
+        moved = session.run(ledger.statistics)
+        session.run(ledger.updates, {placeholder: images})
+        return first, moved, session.run(ledger.statistics)
+
+
+@pytest.fixture(scope="module")
+def pictures():
+    return np.random.default_rng(0).normal(size=(4, 48, 48, 1)).astype(np.float32)
+
+
+def test_statistics_move_in_training_and_never_in_evaluation(pictures):
+    _, before, after = run_once("lenet", True, pictures)
+    assert len(before) == 10
+    assert all(not np.array_equal(a, b) for a, b in zip(before, after))
+    *_, ledger = build(training=False)
+    assert ledger.updates == []
+
+
+def test_statistics_move_by_the_momentum(pictures):
+    with tf.Graph().as_default():
+        ledger = layers.Ledger(bn_momentum=0.75)
+        with tf.variable_scope("bn"):
+            layers.batch_norm(tf.constant(pictures[:, 0, :, 0]), training=True, ledger=ledger)
+        with tf.Session() as session:
+            session.run(tf.global_variables_initializer())
+            session.run(ledger.updates)
+            mean, variance = session.run(ledger.statistics)
+    rows = pictures[:, 0, :, 0]
+    np.testing.assert_allclose(mean, 0.25 * rows.mean(axis=0), atol=1e-6)
+    np.testing.assert_allclose(variance, 0.75 + 0.25 * rows.var(axis=0, ddof=1), rtol=1e-4)
+
+
+def test_evaluation_is_the_same_for_any_batch(pictures):
+    together, _, _ = run_once("lenet", False, pictures)
+    alone, _, _ = run_once("lenet", False, pictures[:1])
+    np.testing.assert_allclose(together[0][:1], alone[0], rtol=1e-4, atol=1e-5)
+
+
+def test_dropout_draws_in_training_only(pictures):
+    dropped, _, _ = run_once("lenet(dropout_rates=(0.5, 0.5, 0.5), norm='none')", True, pictures)
+    whole, _, _ = run_once("lenet(dropout_rates=(0.0, 0.0, 0.0), norm='none')", True, pictures)
+    evaluated, _, _ = run_once("lenet(norm='none')", False, pictures)
+    assert not np.allclose(dropped[0], whole[0])
+    np.testing.assert_allclose(whole[0], evaluated[0], rtol=1e-5, atol=1e-5)
+
+
+def test_dropout_rate_is_the_share_set_to_zero():
+    with tf.Graph().as_default(), tf.Session() as session:
+        ledger = layers.Ledger(dropout_seed=tf.constant([3, 4]))
+        ones = tf.ones([100, 1000])
+        first, second = (layers.dropout(ones, 0.3, training=True, ledger=ledger) for _ in "ab")
+        first, second, again = (*session.run([first, second]), session.run(first))
+    assert abs((first == 0).mean() - 0.3) < 0.01
+    np.testing.assert_allclose(first[first > 0], 1 / 0.7, rtol=1e-6)
+    assert np.array_equal(first, again)
+    assert not np.array_equal(first, second)
+
+
+def test_pool_before_activation_equals_the_articles_order(pictures):
+    for activation in ("relu", "leaky_relu"):
+        graph, placeholder, _, points, _ = build(f"lenet(activation={activation!r})")
+        with graph.as_default(), tf.Session(graph=graph) as session:
+            session.run(tf.global_variables_initializer())
+            pooled = tf.nn.max_pool2d(points["conv1"], 3, 2, "SAME")
+            as_article, ours = session.run([pooled, points["pool1"]], {placeholder: pictures})
+        np.testing.assert_allclose(as_article, ours, rtol=1e-6)
+
+
+def test_no_scope_is_opened_twice_and_layers_are_boxes():
+    graph, *_ = build(training=True)
+    boxes = {op.name.split("/")[0] for op in graph.get_operations()}
+    assert {"conv1", "pool1", "conv2", "conv3", "fc1", "fc2", "logits"} <= boxes
+    assert not [box for box in boxes if box.endswith("_1") and box[:-2] in boxes]
+
+
+@pytest.mark.parametrize(
+    "net, word",
+    [
+        ("bogus", "unknown net 'bogus'; known: lenet"),
+        ("layers", "unknown net"),
+        ("lenet(norm='group')", "known: bn, lrn, none"),
+        ("lenet(activation='tanh')", "known: relu, leaky_relu"),
+        ("lenet(dropout_rates=(0.5, 0.5))", "three rates"),
+        ("lenet(dropout_rates=(0.5, 0.5, 1.0))", "three rates"),
+        ("lenet(width=3)", "no option 'width'"),
+    ],
+)
+def test_refusals(net, word):
+    with pytest.raises(UserError) as caught:
+        build(net)
+    assert word in str(caught.value)

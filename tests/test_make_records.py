@@ -1,0 +1,444 @@
+"""The command that makes records, and what all commands share."""
+
+import argparse
+import csv
+import errno
+import io
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from fer2013_tf import command, emotions, make_records, records
+from fer2013_tf.errors import UserError
+from fer2013_tf.sources import Face
+
+ROOT = Path(__file__).parent.parent
+
+
+def csv_row(seed, label=None, split=None, pixels=None):
+    if pixels is None:
+        pixels = np.random.default_rng(seed).integers(0, 256, 2304).tolist()
+    split = split or emotions.SPLITS[seed % 3]
+    return f"{seed % 7 if label is None else label},{' '.join(map(str, pixels))},{split}"
+
+
+def write_csv(path, rows):
+    path.write_text("\n".join(["emotion,pixels,Usage", *rows]) + "\n")
+    return path
+
+
+def contents(folder):
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+def made(*arguments, status=0):
+    """Runs the command; checks its exit status."""
+    assert make_records.main([str(argument) for argument in arguments]) == status
+
+
+@pytest.fixture
+def source(tmp_path):
+    return write_csv(tmp_path / "fer2013.csv", map(csv_row, range(20)))
+
+
+@pytest.fixture
+def out(tmp_path):
+    return tmp_path / "tfrecords"
+
+
+class TestRecords:
+    def test_writes_what_the_source_holds(self, source, out, capsys):
+        made(source, "--out", out, "--shards", 2)
+        manifest = records.load(out)
+        assert [records.split_size(manifest, split) for split in emotions.SPLITS] == [7, 7, 6]
+        assert manifest["source"]["name"] == "fer2013.csv"
+        assert manifest["source"]["format"] == "fer2013_csv"
+        assert manifest["source"]["sha256"] == records.file_sha256(source)
+        assert len(manifest["shards"]["Training"]) == 2
+        assert records.read(out, "PublicTest").rows.tolist() == [2, 5, 8, 11, 14, 17, 20]
+        printed = capsys.readouterr().out
+        assert re.search(r"^angry +1 +1 +1 +3$", printed, re.M)
+        assert re.search(r"^all +7 +7 +6 +20$", printed, re.M)
+        assert f"wrote {out}" in printed
+
+    def test_the_chart_is_a_picture(self, source, out):
+        made(source, "--out", out)
+        with Image.open(out / make_records.CHART) as chart:
+            assert chart.format == "PNG" and chart.width > 1200
+
+    def test_the_chart_leaves_empty_splits_out(self, tmp_path):
+        counts = {"Training": {"a": 3, "b": 0}, "PublicTest": {"a": 0, "b": 0}}
+        make_records.chart(counts, tmp_path / "chart.png")
+        with Image.open(tmp_path / "chart.png") as chart:
+            assert chart.width < 800
+
+    def test_same_source_same_bytes(self, source, tmp_path):
+        for name in ("a", "b"):
+            made(source, "--out", tmp_path / name)
+        assert contents(tmp_path / "a") == contents(tmp_path / "b")
+
+    def test_no_tensorflow(self, source, out):
+        code = "import sys; from fer2013_tf import make_records\n"
+        code += "status = make_records.main(sys.argv[1:])\n"
+        code += "sys.exit(status or 'tensorflow' in sys.modules)"
+        ran = subprocess.run(
+            [sys.executable, "-c", code, source, "--out", out], cwd=ROOT, capture_output=True
+        )
+        assert (ran.returncode, ran.stderr) == (0, b"")
+
+    def test_a_folder_of_its_own_pictures(self, source, out, tmp_path):
+        made(source, "--out", out, "--images", tmp_path / "png")
+        made(tmp_path / "png", "--out", tmp_path / "again", "--format", "folder")
+        first, again = records.load(out), records.load(tmp_path / "again")
+        assert first["counts"] == again["counts"] and first["mean"] == again["mean"]
+
+
+class TestAgain:
+    """A second run on an unchanged source does nothing."""
+
+    @pytest.fixture
+    def times(self, source, out):
+        made(source, "--out", out)
+
+        def read():
+            return {path.name: path.stat().st_mtime_ns for path in out.iterdir()}
+
+        return read
+
+    def test_says_so(self, source, out, times, capsys):
+        before = times()
+        capsys.readouterr()
+        made(source, "--out", out)
+        assert times() == before
+        assert re.fullmatch(
+            r".*made from this source already.*--force.*\n", capsys.readouterr().out
+        )
+
+    @pytest.mark.parametrize("more", [["--force"], ["--shards", "3"], ["--skip-bad"]])
+    def test_unless_asked_otherwise(self, more, source, out, times):
+        before = times()
+        made(source, "--out", out, *more)
+        assert times() != before
+
+    def test_unless_the_source_changed(self, source, out, times):
+        before = times()
+        write_csv(source, map(csv_row, range(19)))
+        made(source, "--out", out)
+        assert times() != before
+
+    def test_unless_a_shard_is_gone(self, source, out, times):
+        next(out.glob("*.tfrecord")).unlink()
+        made(source, "--out", out)
+        assert records.split_size(records.load(out), "Training") == 7
+
+    def test_unless_pictures_are_to_be_made(self, source, out, times, tmp_path):
+        before = times()
+        made(source, "--out", out, "--images", tmp_path / "png")
+        between = times()
+        made(source, "--out", out, "--images", tmp_path / "png")
+        assert before != between == times()
+        (tmp_path / "png" / make_records.LABEL_LIST).write_text("another")
+        made(source, "--out", out, "--images", tmp_path / "png")
+        assert between != times()
+
+
+class TestBadRows:
+    @pytest.fixture
+    def spoilt(self, tmp_path):
+        rows = [csv_row(n, label=9 if n % 5 == 3 else None) for n in range(60)]
+        return write_csv(tmp_path / "spoilt.csv", rows)
+
+    def test_stop_everything(self, spoilt, source, out, capsys):
+        made(source, "--out", out)
+        before = contents(out)
+        capsys.readouterr()
+        made(spoilt, "--out", out, status=2)
+        assert contents(out) == before
+        first, *further = capsys.readouterr().err.splitlines()
+        reason = "spoilt.csv, row 4: emotion is '9', expected 0 to 6"
+        assert first.startswith(
+            f"error: {spoilt}: 12 of 60 rows cannot be used, the first: {reason}"
+        )
+        assert "--skip-bad" in first
+        assert len(further) == 10 and further[0] == f"  {reason}"
+
+    def test_can_be_left_out(self, spoilt, out, capsys):
+        made(spoilt, "--out", out, "--skip-bad")
+        manifest = records.load(out)
+        assert sum(records.split_size(manifest, split) for split in emotions.SPLITS) == 48
+        assert manifest["report"]["bad_rows"] == 12
+        assert "12 rows left out, the first of them:\nspoilt.csv, row 4" in capsys.readouterr().out
+
+    def test_but_not_all(self, tmp_path, out, capsys):
+        made(write_csv(tmp_path / "a.csv", ["1,2,3"]), "--out", out, "--skip-bad", status=2)
+        assert "1 of 1 rows cannot be used" in capsys.readouterr().err
+        assert not list(out.iterdir())
+
+    def test_no_pictures_are_left(self, spoilt, out, tmp_path):
+        made(spoilt, "--out", out, "--images", tmp_path / "png", status=2)
+        assert not list((tmp_path / "png").iterdir())
+
+
+class TestReport:
+    def test_identical_and_blank(self, tmp_path, out, capsys):
+        black, grey = [0] * 2304, [7] * 2304
+        rows = [
+            csv_row(1, 0, "Training"),
+            csv_row(1, 0, "Training"),
+            csv_row(1, 0, "PublicTest"),
+            csv_row(1, 2, "PrivateTest"),
+            csv_row(2, 3, "Training"),
+            csv_row(2, 4, "Training"),
+            csv_row(3, 5, "PublicTest"),
+            csv_row(3, 5, "PrivateTest"),
+            csv_row(0, 6, "PrivateTest", black),
+            csv_row(0, 6, "Training", grey),
+        ]
+        made(write_csv(tmp_path / "a.csv", rows), "--out", out)
+        assert records.load(out)["report"] == {
+            "faces": 10,
+            "distinct": 5,
+            "in_more_than_one_split": 2,
+            "with_different_labels": 2,
+            "so_within_one_split": 1,
+            "repeated_within": {"Training": 2, "PublicTest": 0, "PrivateTest": 0},
+            "constant": 2,
+            "black": 1,
+            "rows_also_in_training": {"PublicTest": [3], "PrivateTest": [4]},
+            "bad_rows": 0,
+        }
+        printed = capsys.readouterr().out
+        assert "5 distinct pictures among 10" in printed
+        assert "1 all black, 1 of one other grey" in printed
+
+    def test_keeps_no_pictures(self):
+        tally = make_records.Tally()
+        for seed in range(500):
+            pixels = np.random.default_rng(seed).integers(0, 256, (48, 48)).astype(np.uint8)
+            tally.add(Face(pixels, 0, "Training", seed, ""))
+        kept = sum(sys.getsizeof(part) for part in vars(tally).values())
+        assert kept < 500 * 50
+
+    def test_the_table_fits_its_names(self):
+        text = make_records.table({"Training": {"a": 1, "a long name": 20000}})
+        assert len({len(line) for line in text.splitlines()}) == 1
+
+
+class TestPictures:
+    @pytest.fixture
+    def png(self, source, out, tmp_path):
+        made(source, "--out", out, "--images", tmp_path / "png")
+        return tmp_path / "png"
+
+    def test_are_those_of_the_records(self, png, out):
+        with (png / make_records.LABEL_LIST).open(newline="") as file:
+            lines = list(csv.DictReader(file))
+        assert len(lines) == 20
+        for split in emotions.SPLITS:
+            faces = records.read(out, split)
+            listed = [line for line in lines if line["split"] == split]
+            for line, pixels, label, row in zip(listed, *faces, strict=True):
+                name = emotions.FER2013[label]
+                assert line["path"] == f"{split}/{name}/{row}.png"
+                assert (line["label"], line["name"], line["row"]) == (str(label), name, str(row))
+                with Image.open(png / line["path"]) as picture:
+                    np.testing.assert_array_equal(np.asarray(picture), pixels)
+        assert len(contents(png)) == 21
+
+    def test_replace_those_of_an_earlier_run(self, png, tmp_path, out):
+        other = write_csv(tmp_path / "other.csv", [csv_row(n, split="Training") for n in range(3)])
+        made(other, "--out", out, "--images", png)
+        assert len(contents(png)) == 4
+
+    def test_an_interrupted_run_is_not_taken_for_whole(self, png, source, out, monkeypatch, capsys):
+        def stop(old, new):
+            raise KeyboardInterrupt
+
+        with monkeypatch.context() as patched:
+            patched.setattr(os, "replace", stop)
+            made(source, "--out", out, "--images", png, "--force", status=130)
+        assert not (png / make_records.LABEL_LIST).exists()
+        assert records.load(out)
+        # Its first split was on its way out; two still stand there and are of nobody knows whom.
+        made(source, "--out", out, "--images", png, status=2)
+        assert "not made by this command, or not wholly; remove it" in capsys.readouterr().err
+
+    def test_leave_foreign_folders_alone(self, tmp_path, source, out, capsys):
+        (tmp_path / "Training").mkdir()
+        made(source, "--out", out, "--images", tmp_path, status=2)
+        assert (tmp_path / "Training").exists() and "remove it" in capsys.readouterr().err
+
+    def test_clear_up_after_a_crash(self, source, out, tmp_path):
+        left_behind = tmp_path / "png" / ".partial-1"
+        left_behind.mkdir(parents=True)
+        made(source, "--out", out, "--images", tmp_path / "png")
+        assert not left_behind.exists()
+
+
+class TestProgress:
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    def test_shows_rate_and_time_left(self, tmp_path, out, monkeypatch):
+        source = write_csv(tmp_path / "a.csv", map(csv_row, range(600)))
+        terminal = self.Terminal()
+        monkeypatch.setattr(sys, "stderr", terminal)
+        monkeypatch.setenv("TQDM_MININTERVAL", "0")
+        monkeypatch.setenv("TQDM_NCOLS", "90")
+        made(source, "--out", out)
+        assert re.search(r"\d+%.*/\d+ \[\d\d:\d\d<\d\d:\d\d, .* faces/s\]", terminal.getvalue())
+        assert "600/600" in terminal.getvalue()
+
+
+class TestArguments:
+    @pytest.mark.parametrize("number", ["0", "-1", "1.5", "x", ""])
+    def test_shards_are_a_positive_number(self, number, capsys):
+        with pytest.raises(SystemExit) as left:
+            make_records.main(["--shards", number])
+        assert left.value.code == 2
+        assert "not a whole number over 0" in capsys.readouterr().err
+
+    def test_help(self, capsys):
+        with pytest.raises(SystemExit) as left:
+            make_records.main(["--help"])
+        printed = capsys.readouterr().out
+        assert left.value.code == 0
+        assert "fer2013.tar.gz" in printed and "fer2013_csv" in printed
+
+    @pytest.mark.parametrize(
+        "arguments, said",
+        [
+            (["gone.csv"], "error: gone.csv: no such file or folder\n"),
+            (["--format", "x"], "error: unknown format 'x'; known are auto, drawn, "),
+        ],
+    )
+    def test_errors_are_one_line(self, arguments, said, out, capsys):
+        made(*arguments, "--out", out, status=2)
+        error = capsys.readouterr().err
+        assert error.startswith(said) and error.count("\n") == 1
+        assert not out.exists()
+
+    def test_out_is_a_file(self, source, capsys):
+        made(source, "--out", source, status=2)
+        assert re.fullmatch(rf"error: {source}\S*: Not a directory\n", capsys.readouterr().err)
+
+
+class TestCommand:
+    """`command.main_of`, with commands that end in every way."""
+
+    @staticmethod
+    def ending(result):
+        def run(arguments):
+            if isinstance(result, BaseException):
+                raise result
+            return result
+
+        return command.main_of(argparse.ArgumentParser(), run, [])
+
+    @pytest.mark.parametrize("result, status", [(None, 0), (0, 0), (143, 143)])
+    def test_status(self, result, status):
+        assert self.ending(result) == status
+
+    @pytest.mark.parametrize(
+        "error, status, said",
+        [
+            (UserError("what, where"), 2, "error: what, where\n"),
+            (UserError("what", ["one", "two"]), 2, "error: what\n  one\n  two\n"),
+            (FileNotFoundError(errno.ENOENT, "No file", "a/b"), 2, "error: a/b: No file\n"),
+            (OSError(errno.ENOSPC, "No space left"), 2, "error: No space left\n"),
+            (KeyboardInterrupt(), 130, "stopped\n"),
+        ],
+    )
+    def test_what_users_cause(self, error, status, said, capsys):
+        assert self.ending(error) == status
+        assert capsys.readouterr().err == said
+
+    @pytest.mark.parametrize("error", [ValueError("a bug"), OSError("no file named")])
+    def test_bugs_keep_their_traceback(self, error):
+        with pytest.raises(type(error), match=str(error)):
+            self.ending(error)
+
+    @pytest.mark.parametrize("arguments, heard", [([], False), (["-v"], True)])
+    def test_tensorflow_loads_quietly(self, arguments, heard, tmp_path):
+        """With a package of that name that writes past sys.stderr, as TensorFlow's libraries do."""
+        (tmp_path / "tensorflow").mkdir()
+        (tmp_path / "tensorflow/__init__.py").write_text("import os; os.write(2, b'noise')\n")
+        (tmp_path / "main.py").write_text(
+            "import argparse, os, sys\nfrom fer2013_tf import command\n"
+            "def run(arguments):\n    import tensorflow\n    os.write(2, b'after')\n"
+            "    print(os.environ.get('TF_CPP_MIN_LOG_LEVEL'), tensorflow.__name__)\n"
+            "sys.exit(command.main_of(argparse.ArgumentParser(), run))\n"
+        )
+        clean = {k: v for k, v in os.environ.items() if k != "TF_CPP_MIN_LOG_LEVEL"}
+        ran = subprocess.run(
+            [sys.executable, tmp_path / "main.py", *arguments],
+            env={**clean, "PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"},
+            capture_output=True,
+            text=True,
+        )
+        assert ran.stdout == ("None tensorflow\n" if heard else "3 tensorflow\n")
+        assert ran.stderr == ("noiseafter" if heard else "after")
+
+
+@pytest.mark.slow
+class TestRealData:
+    """The challenge's download; what is known of it stands in its README."""
+
+    @pytest.fixture(scope="class")
+    def manifest(self, real_data, tmp_path_factory):
+        folder = tmp_path_factory.mktemp("real")
+        before = time.monotonic()
+        subprocess.run(
+            [sys.executable, "-m", "fer2013_tf.make_records", real_data, "--out", folder],
+            cwd=ROOT,
+            check=True,
+        )
+        print(f"{time.monotonic() - before:.1f} s")
+        return records.load(folder)
+
+    def test_counts(self, manifest):
+        counts = {split: list(names.values()) for split, names in manifest["counts"].items()}
+        assert counts == {
+            "Training": [3995, 436, 4097, 7215, 4830, 3171, 4965],
+            "PublicTest": [467, 56, 496, 895, 653, 415, 607],
+            "PrivateTest": [491, 55, 528, 879, 594, 416, 626],
+        }
+
+    def test_report(self, manifest):
+        report = manifest["report"]
+        also = {split: len(rows) for split, rows in report.pop("rows_also_in_training").items()}
+        assert also == {"PublicTest": 280, "PrivateTest": 288}
+        assert report == {
+            "faces": 35887,
+            "distinct": 34034,
+            "in_more_than_one_split": 557,
+            "with_different_labels": 57,
+            "so_within_one_split": 41,
+            "repeated_within": {"Training": 1236, "PublicTest": 26, "PrivateTest": 17},
+            "constant": 12,
+            "black": 12,
+            "bad_rows": 0,
+        }
+
+    def test_peak_memory(self, manifest):
+        resource = pytest.importorskip("resource")
+        assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss < 700_000
+
+
+def test_the_manifest_is_plain_json(source, out):
+    made(source, "--out", out)
+    text = (out / records.MANIFEST).read_text()
+    assert json.loads(text) == records.load(out)

@@ -1,0 +1,259 @@
+import json
+import warnings
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from fer2013_tf import emotions, metrics
+
+CLASSES = ("a", "b", "c")
+KEYS = {"n", "accuracy", "ci95", "accuracy_dedup", "n_dedup", "loss", "confusion", "per_class"}
+# A busy machine is no failure.
+no_deadline = settings(deadline=None)
+MATRIX = [[3, 1, 0], [0, 0, 0], [2, 0, 4]]
+
+
+def normalised(weights):
+    return weights / weights.sum(axis=-1, keepdims=True)
+
+
+@st.composite
+def ensembles(draw):
+    """Members' probabilities float64 [m, n, k] with ties: eighths, then normalised."""
+    shape = tuple(draw(st.integers(low, 5)) for low in (1, 1, 2))
+    eighths = draw(hnp.arrays(np.int64, shape, elements=st.integers(0, 8)))
+    eighths[..., 0] += eighths.sum(axis=-1) == 0
+    return normalised(eighths.astype(float))
+
+
+@st.composite
+def answers(draw):
+    """Number of classes, labels and answers [n]."""
+    classes, n = draw(st.integers(1, 6)), draw(st.integers(0, 40))
+    column = hnp.arrays(np.int64, n, elements=st.integers(0, classes - 1))
+    return classes, draw(column), draw(column)
+
+
+# Newcombe (1998), Two-sided confidence intervals for the single proportion, table I, method 3.
+@pytest.mark.parametrize(
+    ("correct", "n", "lo", "hi"),
+    [
+        (81, 263, 0.2553, 0.3662),
+        (15, 148, 0.0624, 0.1605),
+        (0, 20, 0, 0.1611),
+        (1, 29, 0.0061, 0.1718),
+    ],
+)
+def test_interval_agrees_with_published_values(correct, n, lo, hi):
+    assert metrics.accuracy_interval(correct, n) == pytest.approx((lo, hi), abs=5e-5)
+
+
+@no_deadline
+@given(st.integers(1, 10**6).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
+def test_interval_contains_the_accuracy_and_solves_the_score_equation(case):
+    correct, n = case
+    lo, hi = metrics.accuracy_interval(correct, n)
+    assert 0 <= lo <= correct / n <= hi <= 1
+    for end in (lo, hi):
+        distance = (correct / n - end) ** 2
+        assert distance == pytest.approx(metrics.Z95**2 * end * (1 - end) / n, abs=1e-12)
+
+
+@pytest.mark.parametrize(("correct", "n"), [(0, 0), (-1, 5), (6, 5)])
+def test_interval_refuses_impossible_counts(correct, n):
+    with pytest.raises(ValueError, match=f"{correct} correct of {n}"):
+        metrics.accuracy_interval(correct, n)
+
+
+@no_deadline
+@given(answers())
+def test_confusion_counts_every_pair(case):
+    classes, labels, predicted = case
+    matrix = metrics.confusion(labels, predicted, classes)
+    by_hand = np.zeros((classes, classes), dtype=np.int64)
+    np.add.at(by_hand, (labels, predicted), 1)
+    assert matrix.dtype == np.int64
+    np.testing.assert_array_equal(matrix, by_hand)
+
+
+def test_confusion_rows_are_the_true_class():
+    assert metrics.confusion([0, 0, 1], [1, 1, 0], 2).tolist() == [[0, 2], [1, 0]]
+
+
+@pytest.mark.parametrize(
+    ("labels", "predicted", "message"),
+    [
+        ([0, 3], [0, 0], r"labels\[1\] is 3, expected 0\.\.2"),
+        ([0, 1], [-1, 0], r"predicted\[0\] is -1, expected 0\.\.2"),
+        ([0.0, 1.0], [0, 0], "labels are float64"),
+        ([[0]], [0], r"labels are int64 \(1, 1\)"),
+        ([0, 1], [0], "predicted have length 1, but there are 2 labels"),
+    ],
+)
+def test_confusion_names_what_is_off(labels, predicted, message):
+    with pytest.raises(ValueError, match=message):
+        metrics.confusion(labels, predicted, 3)
+
+
+def test_per_class_by_hand_with_undefined_figures_as_zero():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        figures = metrics.per_class(MATRIX, CLASSES)
+    assert figures["a"] == {
+        "precision": 0.6,
+        "recall": 0.75,
+        "f1": pytest.approx(2 / 3),
+        "support": 4,
+    }
+    assert figures["b"] == {"precision": 0, "recall": 0, "f1": 0, "support": 0}
+    assert figures["c"] == {
+        "precision": 1.0,
+        "recall": pytest.approx(2 / 3),
+        "f1": 0.8,
+        "support": 6,
+    }
+
+
+def test_per_class_refuses_another_number_of_classes():
+    with pytest.raises(ValueError, match=r"shape \(3, 3\), but there are 2 classes"):
+        metrics.per_class(MATRIX, CLASSES[:2])
+
+
+@no_deadline
+@given(ensembles())
+def test_mean_averages_the_members(members):
+    np.testing.assert_allclose(metrics.combine(members, "mean"), sum(members) / len(members))
+
+
+@no_deadline
+@given(ensembles())
+def test_vote_is_won_by_votes_then_by_the_summed_probability(members):
+    scores = metrics.combine(members, "vote")
+    np.testing.assert_allclose(scores.sum(axis=-1), 1)
+    for picture, winner in enumerate(scores.argmax(axis=-1)):
+        votes = np.bincount(members[:, picture].argmax(axis=-1), minlength=members.shape[-1])
+        assert votes[winner] == votes.max()
+        rivals = members[:, picture].sum(axis=0)[votes == votes.max()]
+        assert members[:, picture, winner].sum() == pytest.approx(rivals.max(), abs=1e-12)
+
+
+@no_deadline
+@given(ensembles(), st.randoms())
+def test_the_order_of_the_members_does_not_matter(members, random):
+    shuffled = members[random.sample(range(len(members)), len(members))]
+    for how in ("mean", "vote"):
+        np.testing.assert_allclose(metrics.combine(shuffled, how), metrics.combine(members, how))
+
+
+def test_four_hesitant_votes_beat_three_that_are_certain():
+    members = np.array([[[0.51, 0.49]]] * 4 + [[[0.0, 1.0]]] * 3)
+    assert metrics.combine(members, "vote").argmax() == 0
+    assert metrics.combine(members, "mean").argmax() == 1
+
+
+def test_an_unknown_way_to_combine_lists_the_known():
+    with pytest.raises(ValueError, match="'median'; known: mean, vote"):
+        metrics.combine(np.ones((1, 1, 1)), "median")
+
+
+def test_cross_entropy_by_hand():
+    probabilities = [[0.5, 0.5], [0.25, 0.75]]
+    assert metrics.cross_entropy(probabilities, [0, 1]) == pytest.approx(-np.log(0.375) / 2)
+
+
+def test_cross_entropy_of_an_impossible_truth_is_finite():
+    assert metrics.cross_entropy([[1.0, 0.0]], [1]) == pytest.approx(-np.log(1e-12))
+
+
+@pytest.mark.parametrize(
+    ("probabilities", "labels", "message"),
+    [
+        ([[0.5, np.nan]], [0], r"probabilities\[0, 1\] is nan"),
+        ([[1.5, -0.5]], [0], r"probabilities\[0, 1\] is -0.5"),
+        ([[0.5, 0.5], [3.0, 4.0]], [0, 0], r"probabilities\[1\] sum to 7, expected 1"),
+        ([0.5, 0.5], [0], r"probabilities have shape \(2,\), expected \[n, k\]"),
+        (np.zeros((0, 2)), [], r"shape \(0, 2\)"),
+        ([[0.5, 0.5]], [0, 1], "probabilities have length 1, but there are 2 labels"),
+        ([[0.5, 0.5]], [2], r"labels\[0\] is 2, expected 0\.\.1"),
+    ],
+)
+@pytest.mark.parametrize("figure", [metrics.cross_entropy, metrics.expected_calibration_error])
+def test_malformed_input_is_named(figure, probabilities, labels, message):
+    with pytest.raises(ValueError, match=message):
+        figure(probabilities, labels)
+
+
+def test_calibration_error_by_hand():
+    # Bin of 0.9 and 0.7, one right: 0.5 - 0.8. Bin of 0.4 and 0.5, both right: 1 - 0.45.
+    probabilities = [[0.9, 0.1, 0.0], [0.1, 0.7, 0.2], [0.4, 0.3, 0.3], [0.25, 0.5, 0.25]]
+    error = metrics.expected_calibration_error(probabilities, [0, 0, 0, 1], bins=2)
+    assert error == pytest.approx((2 * 0.3 + 2 * 0.55) / 4)
+
+
+def test_calibration_error_agrees_with_a_loop_over_the_bins():
+    random = np.random.default_rng(0)
+    probabilities, labels = random.dirichlet(np.ones(7) / 2, 500), random.integers(0, 7, 500)
+    confidence, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
+    expected = 0
+    for lo in np.arange(15) / 15:
+        inside = (confidence > lo) & (confidence <= lo + 1 / 15)
+        if inside.any():
+            expected += inside.mean() * abs(right[inside].mean() - confidence[inside].mean())
+    assert metrics.expected_calibration_error(probabilities, labels) == pytest.approx(expected)
+
+
+def test_evaluate_by_hand():
+    probabilities = [[0.8, 0.1, 0.1], [0.2, 0.7, 0.1], [0.1, 0.6, 0.3], [0.0, 0.0, 1.0]]
+    result = metrics.evaluate(
+        np.array(probabilities, np.float32),
+        np.array([0, 1, 2, 2], np.int32),
+        CLASSES,
+        duplicated=np.array([True, False, False, False]),
+    )
+    assert json.loads(json.dumps(result)) == result
+    assert set(result) == KEYS
+    assert (result["n"], result["accuracy"]) == (4, 0.75)
+    assert (result["n_dedup"], result["accuracy_dedup"]) == (3, pytest.approx(2 / 3))
+    assert result["ci95"] == list(metrics.accuracy_interval(3, 4))
+    assert result["loss"] == pytest.approx(-np.log(0.8 * 0.7 * 0.3) / 4, rel=1e-6)
+    assert result["confusion"] == [[1, 0, 0], [0, 1, 0], [0, 1, 1]]
+    assert result["per_class"] == metrics.per_class(result["confusion"], CLASSES)
+
+
+@pytest.mark.parametrize(("duplicated", "expected"), [(None, (None, None)), ([True], (None, 0))])
+def test_evaluate_without_pictures_to_count_separately(duplicated, expected):
+    result = metrics.evaluate([[0.5, 0.5]], [0], ("a", "b"), duplicated=duplicated)
+    assert (result["accuracy_dedup"], result["n_dedup"]) == expected
+
+
+@pytest.mark.parametrize(
+    ("classes", "duplicated", "message"),
+    [
+        ("a", None, "1 classes, but probabilities of 2"),
+        ("abc", None, "3 classes, but probabilities of 2"),
+        ("ab", [True], "duplicated have length 1, but there are 2 labels"),
+        ("ab", [1, 0], "duplicated is int64"),
+    ],
+)
+def test_evaluate_names_what_does_not_fit(classes, duplicated, message):
+    with pytest.raises(ValueError, match=message):
+        metrics.evaluate([[0.9, 0.1], [0.5, 0.5]], [0, 1], classes, duplicated=duplicated)
+
+
+def test_evaluate_agrees_with_scikit_learn():
+    reference = pytest.importorskip("sklearn.metrics")
+    random = np.random.default_rng(1)
+    labels, k = random.integers(0, 7, 300), len(emotions.FER2013)
+    probabilities = normalised(random.dirichlet(np.ones(k), 300) + np.eye(k)[labels] / 3)
+    predicted = probabilities.argmax(axis=1)
+    result = metrics.evaluate(probabilities, labels, emotions.FER2013)
+    expected = reference.precision_recall_fscore_support(labels, predicted, labels=range(k))
+    found = [list(figures.values()) for figures in result["per_class"].values()]
+    np.testing.assert_allclose(np.transpose(found), expected)
+    np.testing.assert_array_equal(
+        result["confusion"], reference.confusion_matrix(labels, predicted)
+    )
+    assert result["loss"] == pytest.approx(reference.log_loss(labels, probabilities))

@@ -1,0 +1,150 @@
+"""Schedules, optimizers, and the order inside a step."""
+
+import math
+
+import numpy as np
+import pytest
+import tensorflow.compat.v1 as tf
+
+from fer2013_tf import optimise
+from fer2013_tf.errors import UserError
+from tests import toy
+
+
+def rates(schedule, steps, *, epochs=10, steps_per_epoch=10):
+    recipe = toy.recipe(f"schedule={schedule}", "learning_rate=2.0", f"epochs={epochs}")
+    with tf.Graph().as_default(), tf.Session() as session:
+        step = tf.placeholder(tf.int64, [])
+        rate = optimise.learning_rate(step, recipe, steps_per_epoch)
+        return [float(session.run(rate, {step: s})) for s in steps]
+
+
+def test_constant():
+    assert rates("constant", [0, 99]) == [2.0, 2.0]
+
+
+def test_exponential_in_stairs_with_a_floor():
+    stairs = rates("exponential(decay=0.5, floor=0.2)", [0, 9, 10, 25, 90])
+    assert stairs == pytest.approx([2, 2, 1, 0.5, 0.4])
+    smooth = rates("exponential(decay=0.5, staircase=False)", [5])
+    assert smooth == pytest.approx([2 * 0.5**0.5])
+
+
+def test_cosine_with_warm_up():
+    got = rates("cosine(warmup_epochs=2.0)", [0, 10, 20, 60, 100, 150])
+    middle = 2 * 0.5 * (1 + math.cos(math.pi * 0.5))
+    assert got == pytest.approx([0, 1, 2, middle, 0, 0], abs=1e-6)
+    assert rates("cosine(floor=0.1)", [100]) == pytest.approx([0.2])
+
+
+def test_refusals():
+    with pytest.raises(UserError, match="unknown schedule 'poly'; known: constant, cosine, exp"):
+        rates("poly", [0])
+    with pytest.raises(UserError, match="unknown optimizer 'lion'; known: adam, momentum, sgd"):
+        optimise.optimizer("lion", 0.1)
+
+
+def minimise(optimizer, steps):
+    """w after some steps on w^2 / 2 from 1."""
+    with tf.Graph().as_default(), tf.Session() as session:
+        w = tf.get_variable("w", initializer=1.0, use_resource=True)
+        opt = optimise.optimizer(optimizer, 0.1)
+        op = opt.minimize(w * w / 2)
+        session.run(tf.global_variables_initializer())
+        for _ in range(steps):
+            session.run(op)
+        return float(session.run(w))
+
+
+def test_optimizers_take_their_textbook_steps():
+    assert minimise("sgd", 2) == pytest.approx(0.9**2)
+    assert minimise("adam", 1) == pytest.approx(0.9, rel=1e-5)
+    # Nesterov: v = 0.9 v + g, w -= 0.1 (g + 0.9 v); plain: w -= 0.1 v
+    assert minimise("momentum", 1) == pytest.approx(1 - 0.1 * (1 + 0.9))
+    assert minimise("momentum(nesterov=False)", 1) == pytest.approx(0.9)
+
+
+def wide(name, initializer=0.0):
+    """Large enough that a copy takes time in which a racing reader can slip in."""
+    return tf.get_variable(name, initializer=tf.fill([1 << 18], initializer), use_resource=True)
+
+
+def one_step(train_op_of, steps=200):
+    """Largest distance of the shadow from what the order demands, over some steps."""
+    with tf.Graph().as_default():
+        step = tf.train.create_global_step()
+        w = wide("w")
+        ema = tf.train.ExponentialMovingAverage(0.5)
+        optimizer = tf.train.GradientDescentOptimizer(1.0)
+        op = train_op_of(-tf.reduce_sum(w), optimizer, step, ema, w)
+        shadow = ema.average(w)
+        with tf.Session() as session:
+            session.run(tf.global_variables_initializer())
+            worst, expected = 0.0, 0.0
+            for number in range(1, steps + 1):
+                session.run(op)
+                expected = 0.5 * expected + 0.5 * number
+                got = session.run(shadow)
+                worst = max(worst, float(np.abs(got - expected).max()))
+                expected = float(got[0])
+        return worst
+
+
+def ours(loss, optimizer, step, ema, w):
+    return optimise.train_op(
+        loss, optimizer=optimizer, step=step, updates=[], ema=ema, averaged=[w]
+    )[0]
+
+
+def racing(loss, optimizer, step, ema, w):
+    """The well-known idiom: `apply` made outside the dependency reads the weights at any time."""
+    stepped = optimizer.minimize(loss, global_step=step)
+    return tf.group(stepped, ema.apply([w]))
+
+
+def test_shadows_follow_the_step_and_the_racing_order_would_be_caught():
+    assert one_step(ours) == 0.0
+    assert one_step(racing) > 0.0
+
+
+def test_updates_run_before_the_step():
+    with tf.Graph().as_default():
+        step = tf.train.create_global_step()
+        w = wide("w")
+        seen = wide("seen", -1.0)
+        # An update that reads the weight: before the step it sees the old one.
+        update = seen.assign(w.read_value())
+        op, _ = optimise.train_op(
+            -tf.reduce_sum(w),
+            optimizer=tf.train.GradientDescentOptimizer(1.0),
+            step=step,
+            updates=[update],
+            ema=optimise.average(0.9, step),
+            averaged=[w],
+        )
+        with tf.Session() as session:
+            session.run(tf.global_variables_initializer())
+            for number in range(50):
+                session.run(op)
+                assert session.run(seen).max() == number
+            assert session.run(step) == 50
+
+
+def test_the_decay_follows_the_number_of_steps():
+    with tf.Graph().as_default():
+        step = tf.train.create_global_step()
+        w = tf.get_variable("w", initializer=0.0, use_resource=True)
+        ema = optimise.average(0.999, step)
+        op, _ = optimise.train_op(
+            -w,
+            optimizer=tf.train.GradientDescentOptimizer(1.0),
+            step=step,
+            updates=[],
+            ema=ema,
+            averaged=[w],
+        )
+        with tf.Session() as session:
+            session.run(tf.global_variables_initializer())
+            session.run(op)
+            # After step 1 the decay is (1 + 1) / (10 + 1).
+            assert session.run(ema.average(w)) == pytest.approx(1 - 2 / 11)

@@ -1,0 +1,250 @@
+"""The train command: learning, resuming, being killed, refusing."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from fer2013_tf import checkpoints, train
+from tests import golden, toy
+
+
+def again(folder, root, *more, run="r"):
+    """A command line that goes on with the run as it is."""
+    words = ["--records", folder, "--run", run, "--ckpt", root / "ckpt", "--logs", root / "logs"]
+    return [str(word) for word in (*words, *more)]
+
+
+def weights(root, run="r"):
+    """Everything in the newest checkpoint."""
+    reader = checkpoints.open_checkpoint(
+        checkpoints.Run(root / "ckpt", run).checkpoints()[-1].prefix
+    )
+    return {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()}
+
+
+def assert_equal(left, right):
+    assert left.keys() == right.keys()
+    for name in left:
+        np.testing.assert_array_equal(left[name], right[name], err_msg=name)
+
+
+def test_learns_a_few_pictures_by_heart(folder, tmp_path, capsys):
+    assert train.main(toy.arguments(folder, tmp_path, settings=("epochs=15", "ema_decay=0.5"))) == 0
+    history = checkpoints.Run(tmp_path / "ckpt", "r").history()
+    assert history[-1]["loss"] < 0.05 and history[-1]["train_accuracy"] == 1.0
+    assert "epoch  15/15" in capsys.readouterr().out
+
+
+def test_the_queue_input_learns_them_too(folder, tmp_path):
+    words = toy.arguments(
+        folder, tmp_path, "--input", "queue", settings=("epochs=12", "ema_decay=0.5")
+    )
+    assert train.main(words) == 0
+    assert checkpoints.Run(tmp_path / "ckpt", "r").history()[-1]["loss"] < 0.2
+
+
+def test_what_a_run_leaves_behind(whole):
+    run = checkpoints.Run(whole / "ckpt", "r")
+    assert [c.step for c in run.checkpoints()] == [2, 4, 6, 8]
+    history = run.history()
+    assert [entry["step"] for entry in history] == [2, 4, 6, 8]
+    best = max(history, key=lambda entry: entry["public_accuracy"])
+    assert run.best().step == best["step"]
+    recipe, settings = run.read()
+    assert recipe.epochs == 4 and settings["seed"] == 0 and settings["precision"] == "float32"
+    assert settings["data"]["classes"][0] == "angry" and settings["data"]["size"] == [48, 48]
+    assert str(whole) not in (run.folder / "checkpoint").read_text()
+
+
+def test_a_checkpoint_holds_weights_slots_step_and_shadows(whole):
+    stored = weights(whole)
+    plain = {name for name in stored if "/" in name and not re.search("Momentum|Average", name)}
+    listed = (golden.FOLDER / "lenet.txt").read_text().split()
+    assert plain == {line.split(":")[0] for line in listed}
+    trained = {name for name in plain if "moving" not in name}
+    assert {n.removesuffix("/Momentum") for n in stored if n.endswith("Momentum")} == trained
+    assert {n.removesuffix(checkpoints.SHADOW) for n in stored if n.endswith("Average")} == plain
+    assert stored["global_step"] == 8
+    assert not np.array_equal(stored["fc1/kernel"], stored["fc1/kernel" + checkpoints.SHADOW])
+
+
+def test_the_same_seed_gives_the_same_weights_and_another_does_not(folder, whole, tmp_path):
+    assert train.main(toy.arguments(folder, tmp_path, settings=toy.EVERYTHING)) == 0
+    assert_equal(weights(whole), weights(tmp_path))
+    assert (
+        train.main(
+            toy.arguments(folder, tmp_path, "--seed", "1", "--fresh", settings=toy.EVERYTHING)
+        )
+        == 0
+    )
+    assert not np.array_equal(weights(whole)["fc2/kernel"], weights(tmp_path)["fc2/kernel"])
+
+
+def test_killed_and_started_again_equals_not_stopped(folder, whole, tmp_path):
+    """SIGKILL at a moment of the clock's choosing, after the first checkpoint."""
+    run = checkpoints.Run(tmp_path / "ckpt", "r")
+    command = [sys.executable, "-m", "fer2013_tf.train"]
+    killed = subprocess.Popen(command + toy.arguments(folder, tmp_path, settings=toy.EVERYTHING))
+    while not run.checkpoints() and killed.poll() is None:
+        time.sleep(0.01)
+    time.sleep(np.random.default_rng().uniform(0, 0.3))
+    killed.kill()
+    assert killed.wait() == -signal.SIGKILL
+    assert subprocess.run(command + again(folder, tmp_path)).returncode == 0
+    assert_equal(weights(whole), weights(tmp_path))
+    assert [e["step"] for e in run.history()] == [2, 4, 6, 8]
+
+
+def test_sigterm_saves_mid_epoch_and_the_rest_is_equal(folder, whole, tmp_path):
+    command = [sys.executable, "-m", "fer2013_tf.train"]
+    stopped = subprocess.Popen(
+        command + toy.arguments(folder, tmp_path, settings=toy.EVERYTHING),
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    run = checkpoints.Run(tmp_path / "ckpt", "r")
+    while not run.checkpoints() and stopped.poll() is None:
+        time.sleep(0.01)
+    stopped.terminate()
+    said, _ = stopped.communicate()
+    assert stopped.returncode == 128 + signal.SIGTERM
+    assert "SIGTERM: saved; the same command goes on from here" in said
+    assert train.main(again(folder, tmp_path)) == 0
+    assert_equal(weights(whole), weights(tmp_path))
+
+
+def test_more_epochs_and_changes_on_resume_are_noted(folder, tmp_path, capsys):
+    assert train.main(toy.arguments(folder, tmp_path, settings=("epochs=1",))) == 0
+    more = ("--set", "epochs=2", "--set", "learning_rate=0.0001")
+    assert train.main(again(folder, tmp_path, *more)) == 0
+    assert "from step 2 on: learning_rate = 0.0001 (was 0.001)" in capsys.readouterr().out
+    recipe, settings = checkpoints.Run(tmp_path / "ckpt", "r").read()
+    assert recipe.epochs == 2 and recipe.learning_rate == 0.0001
+    assert [(c["step"], c["key"]) for c in settings["changes"]] == [
+        (2, "learning_rate"),
+        (2, "epochs"),
+    ]
+    # The rate is a function of recipe and step: what comes last is the end of the new cosine.
+    assert checkpoints.Run(tmp_path / "ckpt", "r").history()[-1]["learning_rate"] < 0.0001
+
+
+def test_a_finished_run_has_nothing_left_to_do(folder, whole, capsys):
+    before = weights(whole)
+    assert train.main(again(folder, whole)) == 0
+    assert_equal(before, weights(whole))
+
+
+def test_only_the_last_checkpoints_are_kept(folder, tmp_path):
+    words = toy.arguments(folder, tmp_path, "--keep", "2", settings=("epochs=3",))
+    assert train.main(words) == 0
+    run = checkpoints.Run(tmp_path / "ckpt", "r")
+    assert [c.step for c in run.checkpoints()] == [4, 6]
+    assert train.main(again(folder, tmp_path, "--keep", "2", "--set", "epochs=4")) == 0
+    assert [c.step for c in run.checkpoints()] == [6, 8]
+    assert len(checkpoints.complete(run.best_folder)) == 1
+
+
+def test_tensorboard_holds_what_is_promised(whole):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    events = EventAccumulator(str(whole / "logs" / "r"))
+    events.Reload()
+    tags = events.Tags()
+    assert {"loss", "loss_data", "loss_l2", "learning_rate"} <= set(tags["scalars"])
+    assert {"accuracy/Training", "accuracy/PublicTest"} <= set(tags["scalars"])
+    assert [event.step for event in events.Scalars("accuracy/PublicTest")] == [2, 4, 6, 8]
+    histograms = " ".join(tags["histograms"])
+    for wanted in ("conv1/kernel", "conv1/gamma", "fc1/moving_mean", "gradients", "activations"):
+        assert wanted in histograms
+    assert sum("feature_maps" in tag for tag in tags["images"]) == 3
+    assert any("augmented_input" in tag for tag in tags["images"])
+    assert tags["graph"] and any("recipe" in tag for tag in tags["tensors"])
+
+
+def test_a_resumed_run_logs_each_step_once(folder, tmp_path):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    assert train.main(toy.arguments(folder, tmp_path, settings=("epochs=3",))) == 0
+    run = checkpoints.Run(tmp_path / "ckpt", "r")
+    for file in run.folder.glob("model.ckpt-6.*"):
+        file.unlink()  # as if it had been killed before the third checkpoint
+    time.sleep(1.1)  # event files are ordered by the second in their names
+    assert train.main(again(folder, tmp_path)) == 0
+    events = EventAccumulator(str(tmp_path / "logs" / "r"))
+    events.Reload()
+    assert [event.step for event in events.Scalars("loss")] == [2, 4, 6]
+    assert [event.step for event in events.Scalars("accuracy/PublicTest")] == [2, 4, 6]
+
+
+def refused(words, capsys):
+    assert train.main([str(word) for word in words]) == 2
+    error = capsys.readouterr().err
+    lines = [line for line in error.splitlines() if line.startswith("error:")]
+    assert len(lines) == 1 and "Traceback" not in error
+    return error
+
+
+@pytest.mark.parametrize(
+    "batch, word",
+    [(16, r"a weight, activation or gradient became infinite"), (4, r"the loss became (nan|inf)")],
+)
+def test_numbers_that_are_not_finite_stop_the_run(folder, tmp_path, capsys, batch, word):
+    """With 2 steps an epoch the histograms meet them first, with 8 the loss."""
+    settings = ("optimizer=sgd", "learning_rate=1e38", "schedule=constant", "net.norm=none")
+    words = toy.arguments(folder, tmp_path, settings=(*settings, f"batch_size={batch}"))
+    error = refused(words, capsys)
+    assert re.search(word + r" at step \d+; last good checkpoint: none yet; .*learning_rate", error)
+    assert not checkpoints.Run(tmp_path / "ckpt", "r").checkpoints()
+
+
+def test_a_recipe_that_does_not_fit_lists_names_and_shapes(folder, whole, capsys):
+    error = refused(again(folder, whole, "--set", "net.bias_with_bn=true"), capsys)
+    assert "does not fit the checkpoint" in error and "conv1/bias" in error and "(64,)" in error
+    assert checkpoints.Run(whole / "ckpt", "r").read()[0].net.count("bias_with_bn") == 0
+
+
+def test_another_recipe_or_other_records_are_refused(folder, whole, tmp_path, capsys):
+    error = refused(again(folder, whole, "--recipe", "article"), capsys)
+    assert "holds recipe tiny, not article" in error
+    toy.write_records(tmp_path, seed=9)
+    assert "not the records" in refused(again(tmp_path, whole), capsys)
+
+
+def test_a_second_trainer_is_refused(folder, whole, capsys):
+    with checkpoints.Run(whole / "ckpt", "r").lock():
+        error = refused(again(folder, whole), capsys)
+    assert f"another training (process {os.getpid()})" in error
+
+
+@pytest.mark.parametrize(
+    "words, word",
+    [
+        (["--records", "nowhere"], "nowhere/manifest.json: no records here; make the records with"),
+        (["--recipe", "bogus"], "unknown recipe 'bogus'; known: article, lenet, tiny"),
+        (["--set", "bogus=1"], "unknown key"),
+        (["--set", "net=bogus"], "unknown net 'bogus'; known: lenet"),
+        (["--set", "net.bogus=1"], "has no option 'bogus'; it has: norm='bn'"),
+        (["--set", "loss.bogus=1"], "has no option 'bogus'"),
+        (["--run", "../x"], "plain folder name"),
+        (["--keep", "0"], "keep at least one"),
+    ],
+)
+def test_what_a_user_can_get_wrong(folder, tmp_path, capsys, words, word):
+    base = ["--records", folder, "--ckpt", tmp_path / "c", "--logs", tmp_path / "l"]
+    assert word in refused([*base, *words], capsys)
+
+
+def test_fresh_starts_over(folder, tmp_path):
+    assert train.main(toy.arguments(folder, tmp_path, settings=("epochs=2",))) == 0
+    assert train.main(toy.arguments(folder, tmp_path, "--fresh", settings=("epochs=1",))) == 0
+    run = checkpoints.Run(tmp_path / "ckpt", "r")
+    assert [c.step for c in run.checkpoints()] == [2]
+    assert len(list((tmp_path / "logs" / "r").glob("events*"))) == 1
+    assert json.loads((run.folder / "recipe.json").read_text())["changes"] == []
