@@ -36,10 +36,11 @@ demo: $(VENV)/.installed
 	    $$(for class in demo/images/PrivateTest/*/; do ls "$$class"*.png | head -n 1; done)
 	@echo
 	@echo "Look at:"
-	@echo "  demo/images/                the drawn faces, one folder a class"
-	@echo "  demo/tfrecords/counts.png   how many of each class; manifest.json beside it"
-	@echo "  demo/ckpt/$(RUN)/             checkpoints and recipe.json"
-	@echo "  demo/eval.json              the evaluation; its plots are in demo/logs/$(RUN)/"
+	@echo "  demo/images/PrivateTest/                  drawn faces, one folder a class"
+	@echo "  demo/tfrecords/counts.png                 how many of each; manifest.json beside it"
+	@echo "  demo/logs/$(RUN)/confusion-PrivateTest.png  who was taken for whom"
+	@echo "  demo/eval.json                            the evaluation's figures"
+	@echo "  demo/ckpt/$(RUN)/                           checkpoints, history.json, recipe.json"
 	@echo "TensorBoard: $(VENV)/bin/tensorboard --logdir demo/logs"
 
 test: $(VENV)/.installed-dev

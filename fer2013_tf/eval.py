@@ -97,6 +97,8 @@ def run(args):
         os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
     from fer2013_tf import evaluation
 
+    for file in (args.json, args.predictions, args.mistakes):
+        _check_folder(file)
     name, why = evaluation.choose_run(args.ckpt, args.run)
     say = print if args.json != "-" else lambda *_: None
     if args.watch:
@@ -125,7 +127,7 @@ def run(args):
     if args.json == "-":
         print(json.dumps(result, indent=1))
     elif args.json:
-        records.write_atomically(_writable(args.json), json.dumps(result, indent=1) + "\n")
+        records.write_atomically(args.json, json.dumps(result, indent=1) + "\n")
     return 0
 
 
@@ -153,17 +155,16 @@ def _show(args, members, split, evaluated, logs, say):
 
 def _per_split(args, file, split):
     """The file as named where one split is evaluated, with the split's name in it otherwise."""
-    path = _writable(file)
+    path = Path(file)
     if args.splits and len(set(args.splits)) == 1:
         return path
     return path.with_name(f"{path.stem}-{split}{path.suffix}")
 
 
-def _writable(file):
-    path = Path(file)
-    if not path.parent.is_dir():
-        raise UserError(f"{path}: the folder {path.parent} is not there; make it first")
-    return path
+def _check_folder(file):
+    """Before any work: a file asked for must have a folder to stand in."""
+    if file and not Path(file).parent.is_dir():
+        raise UserError(f"{file}: the folder {Path(file).parent} is not there; make it first")
 
 
 def _write_predictions(path, faces, probabilities, classes):

@@ -50,10 +50,9 @@ def build_train(folder, recipe, data, *, seed, input_kind="tfdata", keep=10):
     with tf.Graph().as_default() as graph:
         tf.set_random_seed(seed)
         step = tf.train.create_global_step()
-        ledger = layers.Ledger(
-            bn_momentum=recipe.bn_momentum,
-            dropout_seed=tf.stack([tf.constant(seed, tf.int64), step.read_value()]),
-        )
+        with tf.name_scope("draws"):
+            draws = tf.stack([tf.constant(seed, tf.int64), step.read_value()])
+        ledger = layers.Ledger(bn_momentum=recipe.bn_momentum, dropout_seed=draws)
         pipeline = INPUTS[input_kind](folder, recipe, seed=seed, step=step)
         logits, end_points = nets.build(
             recipe.net,

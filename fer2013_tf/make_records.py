@@ -74,31 +74,37 @@ def run(args):
     if not args.force and _is_made(args, source, made_with):
         print(f"{args.out}: made from this source already, nothing to do (--force makes it anew)")
         return
-    tally, bad = Tally(), Bad()
+    bad = Bad()
+    manifest = _make(args, source, bad, made_with)
+    chart(manifest["counts"], Path(args.out) / CHART)
+    print(table(manifest["counts"]), summary(manifest), bad.dropped(), sep="\n", end="")
+    size = sum(shard["bytes"] for shards in manifest["shards"].values() for shard in shards)
+    print(f"wrote {args.out}: {size / 1e6:.1f} MB of records, {records.MANIFEST}, {CHART}")
+    if args.images:
+        print(f"wrote {args.images}: {manifest['report']['faces']} pictures, {LABEL_LIST}")
+
+
+def _make(args, source, bad, made_with):
+    """Writes records, and pictures if asked for, in one pass. Returns the manifest."""
+    tally = Tally()
     with contextlib.ExitStack() as stack:
         writer = stack.enter_context(
             records.Writer(args.out, classes=source.classes, shards=args.shards)
         )
-        pictures = Pictures(args.images, source.classes) if args.images else None
-        sinks = [writer, tally]
-        if pictures:
-            sinks.append(stack.enter_context(pictures))
+        sinks, pictures = [writer, tally], None
+        if args.images:
+            pictures = stack.enter_context(Pictures(args.images, source.classes))
+            sinks.append(pictures)
         for face in _with_progress(source):
             for sink in [bad] if isinstance(face, sources.BadFace) else sinks:
                 sink.add(face)
         bad.judge(args.source or "drawn", kept=len(tally), skip=args.skip_bad)
-        manifest = writer.commit(
+        return writer.commit(
             source={**source.description, "sha256": source.sha256},
             made_with=made_with,
             report={**tally.report(), "bad_rows": bad.count},
             images=pictures and pictures.commit(),
         )
-    chart(manifest["counts"], Path(args.out) / CHART)
-    print(table(manifest["counts"]), summary(manifest), bad.dropped(), sep="\n", end="")
-    size = sum(shard["bytes"] for shards in manifest["shards"].values() for shard in shards)
-    print(f"wrote {args.out}: {size / 1e6:.1f} MB of records, {records.MANIFEST}, {CHART}")
-    if pictures:
-        print(f"wrote {args.images}: {len(tally)} pictures, {LABEL_LIST}")
 
 
 def _is_made(args, source, made_with):

@@ -46,10 +46,11 @@ def run(args):
     this = checkpoints.Run(args.ckpt, args.run)
     this.read()  # refuses a recipe.json that could not be read back later
     (chosen,) = checkpoints.select(this, args.checkpoint)[-1:]
-    packed = {n: v.astype(np.float16) for n, v in checkpoints.read_shadows(chosen.prefix).items()}
-    for name, values in packed.items():
-        if not np.isfinite(values).all():
+    shadows = checkpoints.read_shadows(chosen.prefix)
+    for name, values in shadows.items():
+        if not (np.abs(values) <= np.finfo(np.float16).max).all():
             raise UserError(f"{chosen.prefix}: {name} does not fit into float16")
+    packed = {name: values.astype(np.float16) for name, values in shadows.items()}
     out = Path(args.out)
     out.mkdir(parents=True, exist_ok=True)
     buffer = io.BytesIO()

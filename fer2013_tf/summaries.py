@@ -18,20 +18,29 @@ def details(images, end_points, gradients, statistics):
 
     images: float32 [n, h, w, 1] as the net is fed. gradients: (gradient, variable) pairs.
     """
-    with tf.name_scope("summaries"):
-        parts = [tf.summary.image("augmented_input", images, max_outputs=WATCHED, family="input")]
-        for name, activation in end_points.items():
-            watched = activation[:WATCHED]
-            parts.append(tf.summary.histogram(name, watched, family="activations"))
-            if name.startswith("conv"):
-                grid = feature_grid(activation[0])
-                parts.append(tf.summary.image(name, grid, family="feature_maps"))
-        for gradient, variable in gradients:
-            parts.append(tf.summary.histogram(variable.op.name, gradient, family="gradients"))
-            parts.append(tf.summary.histogram(variable.op.name, variable, family="variables"))
-        for variable in statistics:
-            parts.append(tf.summary.histogram(variable.op.name, variable, family="variables"))
-        return tf.summary.merge(parts)
+    parts = [tf.summary.image("augmented_input", images, max_outputs=WATCHED)]
+    for name, activation in end_points.items():
+        parts.append(tf.summary.histogram(f"activations/{name}", activation[:WATCHED]))
+        if name.startswith("conv"):
+            grid = feature_grid(activation[0])
+            parts.append(tf.summary.image(f"feature_maps/{name}", grid))
+    for gradient, variable in gradients:
+        parts.append(tf.summary.histogram(f"gradients/{variable.op.name}", gradient))
+    for variable in [variable for _, variable in gradients] + statistics:
+        parts.append(tf.summary.histogram(f"variables/{variable.op.name}", variable))
+    return tf.summary.merge(parts)
+
+
+def readable_graph(graph, loss):
+    """GraphDef of what leads to `loss`, for TensorBoard: input, a box a layer, objective.
+
+    Optimizer, moving averages, summaries and savers touch every variable; drawn with the rest they
+    tear the net apart. They are folded into one node, `train`, behind the loss.
+    """
+    definition = tf.graph_util.extract_sub_graph(graph.as_graph_def(), [loss.op.name])
+    definition.library.Clear()
+    definition.node.add(name="train", op="NoOp", input=[f"^{loss.op.name}"])
+    return definition
 
 
 def feature_grid(maps):

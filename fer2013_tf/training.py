@@ -176,7 +176,8 @@ class Trainer:
 
     def _open_log(self, session, step):
         """The event file; a resumed run's START marks later points of earlier files as void."""
-        log = tf.summary.FileWriter(self.logs, graph=session.graph)
+        graph = summaries.readable_graph(session.graph, self.net.loss)
+        log = tf.summary.FileWriter(self.logs, graph_def=graph)
         start = tf.SessionLog(status=tf.SessionLog.START)
         log.add_session_log(start, global_step=step + 1)
         lines = [f"{key} = {value!r}" for key, value in self.recipe.__dict__.items()]

@@ -20,6 +20,7 @@ def watch(run, folder, logs, *, sleep=time.sleep):
     print(f"watching {run.folder} up to step {last}; Ctrl-C ends")
     with (
         Classifier(recipe, settings["data"]) as classifier,
+        tf.Graph().as_default(),  # without one, TensorFlow takes this for eager execution
         tf.summary.FileWriter(str(logs / "watch")) as log,
     ):
         while last not in done:

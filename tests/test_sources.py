@@ -235,7 +235,8 @@ PACKED = {
     "a.zip": lambda data: zip_of({"README": b"", "test.csv": b"pixels\n0 1\n", "train.csv": data}),
     # A browser unpacked it and kept the name.
     "plain.tar.gz": lambda data: data,
-    "nested.zip": lambda data: zip_of({"a.csv": data, "b.csv": data}),
+    "old_mac.zip": lambda data: zip_of({"a.csv": data.replace(b"\n", b"\r")}),
+    "two.zip": lambda data: zip_of({"a.csv": data, "b.csv": data}),
 }
 
 
@@ -311,7 +312,16 @@ class TestCsvRefusals:
             read(written(tmp_path, name, data))
         assert "\n" not in str(raised.value)
 
-    @pytest.mark.parametrize("data", [b"emotion,Usage\n1,Training\n", bytes(range(256)) * 9000])
+    @pytest.mark.parametrize(
+        "data",
+        [
+            b"emotion,Usage\n1,Training\n",
+            bytes(range(256)) * 9000,
+            b'\x89PNG"\0\n',
+            b'"emotion,pixels\n',
+            "emotion,pixels\n".encode("utf-16"),
+        ],
+    )
     def test_named_by_format(self, data, tmp_path):
         path = written(tmp_path, "other.csv", data)
         with pytest.raises(UserError, match="other.csv: "):

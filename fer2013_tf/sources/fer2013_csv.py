@@ -112,7 +112,9 @@ class _Table:
         try:
             with self.path.open("rb") as file:
                 stream, self.member, packed = _unpacked(file, self.path)
-                yield chain.from_iterable(self._batches(file, stream, packed))
+                # Ends the thread that reads ahead before the file is closed.
+                with contextlib.closing(self._batches(file, stream, packed)) as batches:
+                    yield chain.from_iterable(batches)
         except _DAMAGE as error:
             said = str(error) or type(error).__name__
             raise UserError(f"{self.path}: cannot be read ({said}); download it again") from None
@@ -121,9 +123,7 @@ class _Table:
         size, rest = self.path.stat().st_size, b""
         for block in _read_ahead(stream):
             self.progress = file.tell() / size
-            # \r\n makes a blank line more; blank lines are left out anyway.
-            lines = (rest + block).replace(b"\r", b"\n").split(b"\n")
-            rest = lines.pop()
+            *lines, rest = _lines_of(rest + block)
             if len(rest) > _BLOCK:
                 raise UserError(f"{self.path}: no line end in {_BLOCK} bytes; {EXPECTED}")
             yield [line for line in lines if line and not line.isspace()]
@@ -212,7 +212,7 @@ def _first_csv(members, path):
     """The first member of (name, stream) that has the columns, as (stream, name)."""
     seen = []
     for name, stream in members:
-        head = stream.peek(512).split(b"\n")[0]
+        head, *_ = _lines_of(stream.peek(512))
         if {"emotion", "pixels"} <= set(_names(head)):
             return stream, name
         seen.append(name)
@@ -220,8 +220,17 @@ def _first_csv(members, path):
     raise UserError(f"{path}: holds {held or 'no file'}; {EXPECTED} (or unpack a tree of pictures)")
 
 
+def _lines_of(data):
+    """Lines by any line end; \\r\\n makes a blank one more, and blank lines are left out anyway."""
+    return data.replace(b"\r", b"\n").split(b"\n")
+
+
 def _names(line):
-    fields = _fields(line.removeprefix(b"\xef\xbb\xbf").strip())
+    """Names in a header, in lower case; none where it is no line of a CSV."""
+    try:
+        fields = _fields(line.removeprefix(b"\xef\xbb\xbf").strip())
+    except csv.Error:
+        return []
     return [field.decode("utf-8", "replace").lower() for field in fields]
 
 
