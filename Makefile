@@ -10,11 +10,10 @@ PY := $(VENV)/bin/python
 PIP := PIP_USER=0 $(PY) -m pip --disable-pip-version-check
 DEPENDENCIES := setup.py pyproject.toml constraints.txt
 
-RUN := demo
-DEMO := --ckpt demo/ckpt --logs demo/logs
+DEMO := --run demo --ckpt demo/ckpt --logs demo/logs
 ARGS :=
 
-# An environment whose Python has gone (upgraded, or the folder was copied) is made anew.
+# An environment whose Python no longer runs (upgraded, removed) is made anew.
 $(shell $(PY) -c "" 2>/dev/null || rm -f $(VENV)/.made $(VENV)/.installed $(VENV)/.installed-dev)
 
 .PHONY: help demo test lint format clean
@@ -29,18 +28,18 @@ help:
 
 demo: $(VENV)/.installed
 	$(PY) -m fer2013_tf.make_records --out demo/tfrecords --images demo/images
-	$(PY) -m fer2013_tf.train --recipe tiny --records demo/tfrecords --run $(RUN) $(DEMO) --fresh
-	$(PY) -m fer2013_tf.eval --run $(RUN) --records demo/tfrecords $(DEMO) \
+	$(PY) -m fer2013_tf.train --recipe tiny --records demo/tfrecords $(DEMO) --fresh
+	$(PY) -m fer2013_tf.eval --records demo/tfrecords $(DEMO) \
 	    --ensemble last5 --tta flip --json demo/eval.json
-	$(PY) -m fer2013_tf.predict --run $(RUN) --ckpt demo/ckpt \
+	$(PY) -m fer2013_tf.predict --run demo --ckpt demo/ckpt \
 	    $$(for class in demo/images/PrivateTest/*/; do ls "$$class"*.png | head -n 1; done)
 	@echo
 	@echo "Look at:"
 	@echo "  demo/images/PrivateTest/                  drawn faces, one folder a class"
 	@echo "  demo/tfrecords/counts.png                 how many of each; manifest.json beside it"
-	@echo "  demo/logs/$(RUN)/confusion-PrivateTest.png  who was taken for whom"
+	@echo "  demo/logs/demo/confusion-PrivateTest.png  who was taken for whom"
 	@echo "  demo/eval.json                            the evaluation's figures"
-	@echo "  demo/ckpt/$(RUN)/                           checkpoints, history.json, recipe.json"
+	@echo "  demo/ckpt/demo/                           checkpoints, history.json, recipe.json"
 	@echo "TensorBoard: $(VENV)/bin/tensorboard --logdir demo/logs"
 
 test: $(VENV)/.installed-dev

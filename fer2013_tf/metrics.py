@@ -83,18 +83,6 @@ def cross_entropy(probabilities, labels):
     return float(-np.log(np.clip(of_truth, SMALLEST_PROBABILITY, 1.0)).mean())
 
 
-def expected_calibration_error(probabilities, labels, bins=15):
-    """|accuracy - confidence| in equally wide bins of confidence, averaged by their counts: 0..1.
-
-    Source: Guo et al. (2017), On calibration of modern neural networks, equation 3; bins (lo, hi].
-    """
-    probabilities, labels = _checked_pair(probabilities, labels)
-    confidence = probabilities.max(axis=-1)
-    surplus = (probabilities.argmax(axis=-1) == labels) - confidence
-    number = np.clip(np.ceil(confidence * bins).astype(np.int64) - 1, 0, bins - 1)
-    return float(np.abs(np.bincount(number, weights=surplus)).sum() / len(labels))
-
-
 def evaluate(probabilities, labels, classes, *, duplicated=None):
     """Every figure of one split as plain Python values, ready for JSON.
 

@@ -105,14 +105,17 @@ def run(args):
 
 
 def _train(this, args, recipe, settings):
+    from fer2013_tf import plots
     from fer2013_tf.training import Trainer
 
-    trainer = Trainer(
-        this, args.records, recipe, settings, logs=Path(args.logs) / this.name, keep=args.keep
-    )
+    logs = Path(args.logs) / this.name
+    trainer = Trainer(this, args.records, recipe, settings, logs=logs, keep=args.keep)
     # Only now: a recipe that the Trainer refuses must not replace the one that fits.
     this.write(recipe, settings)
     received = trainer.train()
+    if this.history():
+        plots.training_curves(this.history(), logs / "curves.png")
+        print(f"curves: {logs / 'curves.png'}")
     if received is None:
         print(
             f"done: {this.folder}; next: "

@@ -55,7 +55,7 @@ class Trainer:
             checkpoints.check_fits(self.net.variables, newest.prefix)
         self.epoch_steps = graphs.steps_per_epoch(recipe, self.data)
         self.pictures = _watched_pictures(folder, self.seed)
-        self.losses, self.rate, self.started = [], None, None
+        self.losses, self.started = [], None
 
     def train(self):
         """Trains to the recipe's last epoch. Returns the signal that ended it early, or None."""
@@ -112,16 +112,15 @@ class Trainer:
         """Runs steps until `end` or a signal. Returns the step reached."""
         self.started, self.losses = time.monotonic(), []
         while step < end and not interrupts.received:
-            fetches = [self.net.train_op, self.net.loss, self.net.rate]
+            fetches = [self.net.train_op, self.net.loss]
             if step + 1 == end:
                 fetches += [self.net.scalars, self.net.details]
             elif (step + 1) % SCALAR_EVERY == 0:
                 fetches += [self.net.scalars]
             results = self._run(session, fetches, step + 1)
             step += 1
-            loss, self.rate = float(results[1]), float(results[2])
-            self.losses.append(loss)
-            for written in results[3:]:
+            self.losses.append(float(results[1]))
+            for written in results[2:]:
                 self.log.add_summary(written, step)
             self.bar.update(self.recipe.batch_size)
             self.bar.set_postfix(loss=f"{np.mean(self.losses[-50:]):.3f}", refresh=False)
@@ -159,7 +158,7 @@ class Trainer:
             "loss": float(np.mean(self.losses)) if self.losses else None,
             "train_accuracy": train,
             "public_accuracy": public,
-            "learning_rate": self.rate if self.losses else None,
+            "learning_rate": float(session.run(self.net.rate)),
             "seconds": seconds,
         }
         if public > max((e["public_accuracy"] for e in self.history), default=-1.0):
@@ -221,7 +220,8 @@ def _line(entry, epochs):
         f"loss {entry['loss']:.3f}" if entry["loss"] is not None else "loss -",
         f"Training {100 * entry['train_accuracy']:.1f} %",
         f"PublicTest {100 * entry['public_accuracy']:.1f} %",
+        f"rate {entry['learning_rate']:.2g}",
     ]
     if entry["seconds"] is not None:
-        parts += [f"rate {entry['learning_rate']:.2g}", f"{entry['seconds']:.0f} s"]
+        parts.append(f"{entry['seconds']:.0f} s")
     return "  ".join(parts)

@@ -60,6 +60,7 @@ def test_what_a_run_leaves_behind(whole):
     recipe, settings = run.read()
     assert recipe.epochs == 4 and settings["seed"] == 0 and settings["precision"] == "float32"
     assert settings["data"]["classes"][0] == "angry" and settings["data"]["size"] == [48, 48]
+    assert (whole / "logs" / "r" / "curves.png").stat().st_size > 5000
     assert str(whole) not in (run.folder / "checkpoint").read_text()
 
 
