@@ -8,7 +8,7 @@ os.environ["MPLBACKEND"] = "Agg"
 
 import pytest
 
-from tests import toy
+from tests import csv_files, toy
 
 REPOSITORY = Path(__file__).parent.parent
 REAL_DATA = REPOSITORY.parent / "shared" / "data" / "fer2013" / "fer2013.tar.gz"
@@ -48,3 +48,9 @@ def whole(folder, tmp_path_factory):
     root = tmp_path_factory.mktemp("whole")
     assert train.main(toy.arguments(folder, root, settings=toy.EVERYTHING)) == 0
     return root
+
+
+@pytest.fixture
+def nine(tmp_path):
+    """A fer2013.csv of nine random faces, three a split."""
+    return csv_files.written(tmp_path, "fer2013.csv", csv_files.csv_of())

@@ -5,11 +5,11 @@ python -m tests.golden        rewrites tests/golden/*.txt; commit what changed, 
 
 from pathlib import Path
 
-from fer2013_tf import emotions, graphs
+from fer2013_tf import emotions, graphs, nets
 from tests import toy
 
 FOLDER = Path(__file__).parent / "golden"
-NETS = ("lenet",)
+NETS = nets.names()
 DATA = {
     "classes": list(emotions.FER2013),
     "size": list(toy.SIZE),

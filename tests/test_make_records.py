@@ -1,23 +1,19 @@
-"""The command that makes records, and what all commands share."""
+"""The command that makes records."""
 
-import argparse
 import csv
-import errno
 import io
 import json
 import os
 import re
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from fer2013_tf import command, emotions, make_records, records
-from fer2013_tf.errors import UserError
+from fer2013_tf import emotions, make_records, records
 from fer2013_tf.sources import Face
 
 ROOT = Path(__file__).parent.parent
@@ -334,108 +330,6 @@ class TestArguments:
     def test_out_is_a_file(self, source, capsys):
         made(source, "--out", source, status=2)
         assert re.fullmatch(rf"error: {source}\S*: Not a directory\n", capsys.readouterr().err)
-
-
-class TestCommand:
-    """`command.main_of`, with commands that end in every way."""
-
-    @staticmethod
-    def ending(result):
-        def run(arguments):
-            if isinstance(result, BaseException):
-                raise result
-            return result
-
-        return command.main_of(argparse.ArgumentParser(), run, [])
-
-    @pytest.mark.parametrize("result, status", [(None, 0), (0, 0), (143, 143)])
-    def test_status(self, result, status):
-        assert self.ending(result) == status
-
-    @pytest.mark.parametrize(
-        "error, status, said",
-        [
-            (UserError("what, where"), 2, "error: what, where\n"),
-            (UserError("what", ["one", "two"]), 2, "error: what\n  one\n  two\n"),
-            (FileNotFoundError(errno.ENOENT, "No file", "a/b"), 2, "error: a/b: No file\n"),
-            (OSError(errno.ENOSPC, "No space left"), 2, "error: No space left\n"),
-            (KeyboardInterrupt(), 130, "stopped\n"),
-        ],
-    )
-    def test_what_users_cause(self, error, status, said, capsys):
-        assert self.ending(error) == status
-        assert capsys.readouterr().err == said
-
-    @pytest.mark.parametrize("error", [ValueError("a bug"), OSError("no file named")])
-    def test_bugs_keep_their_traceback(self, error):
-        with pytest.raises(type(error), match=str(error)):
-            self.ending(error)
-
-    @pytest.mark.parametrize("arguments, heard", [([], False), (["-v"], True)])
-    def test_tensorflow_loads_quietly(self, arguments, heard, tmp_path):
-        """With a package of that name that writes past sys.stderr, as TensorFlow's libraries do."""
-        (tmp_path / "tensorflow").mkdir()
-        (tmp_path / "tensorflow/__init__.py").write_text("import os; os.write(2, b'noise')\n")
-        (tmp_path / "main.py").write_text(
-            "import argparse, os, sys\nfrom fer2013_tf import command\n"
-            "def run(arguments):\n    import tensorflow\n    os.write(2, b'after')\n"
-            "    print(os.environ.get('TF_CPP_MIN_LOG_LEVEL'), tensorflow.__name__)\n"
-            "sys.exit(command.main_of(argparse.ArgumentParser(), run))\n"
-        )
-        clean = {k: v for k, v in os.environ.items() if k != "TF_CPP_MIN_LOG_LEVEL"}
-        ran = subprocess.run(
-            [sys.executable, tmp_path / "main.py", *arguments],
-            env={**clean, "PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"},
-            capture_output=True,
-            text=True,
-        )
-        assert ran.stdout == ("None tensorflow\n" if heard else "3 tensorflow\n")
-        assert ran.stderr == ("noiseafter" if heard else "after")
-
-
-@pytest.mark.slow
-class TestRealData:
-    """The challenge's download; what is known of it stands in its README."""
-
-    @pytest.fixture(scope="class")
-    def manifest(self, real_data, tmp_path_factory):
-        folder = tmp_path_factory.mktemp("real")
-        before = time.monotonic()
-        subprocess.run(
-            [sys.executable, "-m", "fer2013_tf.make_records", real_data, "--out", folder],
-            cwd=ROOT,
-            check=True,
-        )
-        print(f"{time.monotonic() - before:.1f} s")
-        return records.load(folder)
-
-    def test_counts(self, manifest):
-        counts = {split: list(names.values()) for split, names in manifest["counts"].items()}
-        assert counts == {
-            "Training": [3995, 436, 4097, 7215, 4830, 3171, 4965],
-            "PublicTest": [467, 56, 496, 895, 653, 415, 607],
-            "PrivateTest": [491, 55, 528, 879, 594, 416, 626],
-        }
-
-    def test_report(self, manifest):
-        report = manifest["report"]
-        also = {split: len(rows) for split, rows in report.pop("rows_also_in_training").items()}
-        assert also == {"PublicTest": 280, "PrivateTest": 288}
-        assert report == {
-            "faces": 35887,
-            "distinct": 34034,
-            "in_more_than_one_split": 557,
-            "with_different_labels": 57,
-            "so_within_one_split": 41,
-            "repeated_within": {"Training": 1236, "PublicTest": 26, "PrivateTest": 17},
-            "constant": 12,
-            "black": 12,
-            "bad_rows": 0,
-        }
-
-    def test_peak_memory(self, manifest):
-        resource = pytest.importorskip("resource")
-        assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss < 700_000
 
 
 def test_the_manifest_is_plain_json(source, out):
