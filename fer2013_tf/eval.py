@@ -93,22 +93,13 @@ def parser():
 def run(args):
     """Evaluates what `args` (see `parser`) says. Returns the exit status."""
     if args.watch:
-        # A training beside this one keeps the accelerator to itself.
-        os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
+        return _watch(args)
     from fer2013_tf import evaluation
 
     for file in (args.json, args.predictions, args.mistakes):
         _check_folder(file)
-    name, why = evaluation.choose_run(args.ckpt, args.run)
     say = print if args.json != "-" else lambda *_: None
-    if args.watch:
-        from fer2013_tf import watching
-
-        return watching.watch(
-            checkpoints.Run(args.ckpt, name), args.records, Path(args.logs) / name
-        )
-    members = evaluation.find_members(args.ckpt, name, args.ensemble)
-    say(f"run {name} ({why}): {', '.join(member.name for member in members)}")
+    name, members = _members(args, say)
     result = {
         "run": name,
         "recipe": members[0].recipe.name,
@@ -117,18 +108,39 @@ def run(args):
         "tta": args.tta,
         "splits": {},
     }
-    splits = args.splits or [emotions.PUBLIC_TEST, emotions.PRIVATE_TEST]
-    for split in dict.fromkeys(splits):
+    for split in dict.fromkeys(args.splits or [emotions.PUBLIC_TEST, emotions.PRIVATE_TEST]):
         evaluated = evaluation.evaluate_split(
             members, args.records, split, combine=args.combine, tta=args.tta
         )
         result["splits"][split] = evaluated[0]
         _show(args, members, split, evaluated, Path(args.logs) / name, say)
+    text = json.dumps(result, indent=1)
     if args.json == "-":
-        print(json.dumps(result, indent=1))
+        print(text)
     elif args.json:
-        records.write_atomically(args.json, json.dumps(result, indent=1) + "\n")
+        records.write_atomically(args.json, text + "\n")
     return 0
+
+
+def _watch(args):
+    # A training beside this one keeps the accelerator to itself.
+    os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
+    from fer2013_tf import evaluation, watching
+
+    name, _ = evaluation.choose_run(args.ckpt, args.run)
+    return watching.watch(checkpoints.Run(args.ckpt, name), args.records, Path(args.logs) / name)
+
+
+def _members(args, say):
+    """(name for the result, members); says which run answers where that was not asked for."""
+    from fer2013_tf import evaluation
+
+    chosen, why = evaluation.choose_run(args.ckpt, args.run)
+    members = evaluation.find_members(args.ckpt, chosen, args.ensemble)
+    name = "+".join(dict.fromkeys(member.name.partition(":")[0] for member in members))
+    because = f" ({why})" if name == chosen else ""
+    say(f"run {name}{because}: {', '.join(member.name for member in members)}")
+    return name, members
 
 
 def _show(args, members, split, evaluated, logs, say):

@@ -86,7 +86,7 @@ def training_curves(history, path):
         _draw_line(above, column["epoch"], 100 * column[key], colour, "accuracy, %", label=name)
     _draw_line(middle, column["epoch"], column["loss"], ACCENT, "loss")
     _draw_line(below, column["epoch"], column["learning_rate"], FAINT, "learning rate")
-    below.set_ylim(0, 1.15 * np.nanmax(column["learning_rate"]))
+    below.set_ylim(bottom=0)
     below.set_xlabel("epoch", color=INK)
     below.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     for axes in (above, middle, below):

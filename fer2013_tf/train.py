@@ -4,6 +4,7 @@ import argparse
 import shutil
 import signal
 import sys
+import textwrap
 from pathlib import Path
 
 from fer2013_tf import checkpoints, command, devices, recipes, records
@@ -19,7 +20,10 @@ examples:
   tensorboard --logdir logs                               look at it meanwhile
 
 Starting again with the same --run resumes from the newest checkpoint; --set then changes the
-recipe from there on. Ctrl-C saves first. recipes: {recipes}
+recipe from there on. Ctrl-C saves first.
+
+recipes: {recipes}
+{settings}
 """
 
 
@@ -28,7 +32,14 @@ def parser():
     result = argparse.ArgumentParser(
         prog="python -m fer2013_tf.train",
         description="Train a recipe on TFRecords, with checkpoints, evaluation and TensorBoard.",
-        epilog=EXAMPLES.format(recipes=", ".join(recipes.names())),
+        epilog=EXAMPLES.format(
+            recipes=", ".join(recipes.names()),
+            settings=textwrap.fill(
+                f"settings: {', '.join(recipes.settable())}; options inside net, loss, optimizer "
+                "and schedule as net.dropout_rates, loss.label_smoothing and so on",
+                width=98,
+            ),
+        ),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = result.add_argument

@@ -15,16 +15,6 @@ REAL_DATA = REPOSITORY.parent / "shared" / "data" / "fer2013" / "fer2013.tar.gz"
 
 
 @pytest.fixture(scope="session")
-def sample_records(tmp_path_factory):
-    """Folder with the records of the drawn sample, made once by the command; do not write there."""
-    from fer2013_tf import make_records
-
-    folder = tmp_path_factory.mktemp("sample") / "tfrecords"
-    assert make_records.main(["--out", str(folder)]) == 0
-    return folder
-
-
-@pytest.fixture(scope="session")
 def real_data():
     """The challenge's download, which stands beside the checkout or nowhere."""
     if not REAL_DATA.exists():

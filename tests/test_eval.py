@@ -77,7 +77,7 @@ def test_evaluation_uses_the_shadows(folder, whole):
 def test_members_from_several_runs(folder, whole, tmp_path):
     assert train.main(toy.arguments(folder, whole, settings=("epochs=1",), run="s")) == 0
     result = evaluated(folder, whole, tmp_path, "--ensemble", "r:4,8,s:best", "--combine", "vote")
-    assert result["checkpoints"] == ["r:4", "r:8", "s:2"]
+    assert result["checkpoints"] == ["r:4", "r:8", "s:2"] and result["run"] == "r+s"
     # Without --run the run last written to answers.
     assert evaluated(folder, whole, tmp_path, run=None)["run"] == "s"
 

@@ -45,6 +45,11 @@ def names():
     return sorted(module.name for module in pkgutil.iter_modules(__path__))
 
 
+def settable():
+    """The keys that `with_settings` takes, without the options inside specs."""
+    return [field.name for field in dataclasses.fields(Recipe) if field.name != "name"]
+
+
 def load(name):
     """The recipe of that name. Raises UserError listing the known ones."""
     if name not in names():
@@ -75,9 +80,9 @@ def with_settings(recipe, settings):
 
 def _with(recipe, key, text):
     part, dot, option = key.partition(".")
-    known = [f.name for f in dataclasses.fields(Recipe) if f.name != "name"]
-    if part not in known or (dot and part not in SPECS):
-        raise UserError(f"--set {key}: unknown key; known: {', '.join(known)}, net.OPTION, ...")
+    if part not in settable() or (dot and part not in SPECS):
+        known = ", ".join(settable())
+        raise UserError(f"--set {key}: unknown key; known: {known}, net.OPTION, ...")
     current = getattr(recipe, part)
     if dot:
         return dataclasses.replace(
