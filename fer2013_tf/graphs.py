@@ -76,7 +76,7 @@ def build_train(folder, recipe, data, *, seed, input_kind="tfdata", keep=10):
                 averaged=tf.trainable_variables() + ledger.statistics,
             )
         scalars = summaries.scalars(
-            {"loss": total, "loss_data": data_loss, "loss_l2": decay, "learning_rate": rate}
+            {"loss/total": total, "loss/data": data_loss, "loss/l2": decay, "learning_rate": rate}
         )
         details = summaries.details(pipeline.images, end_points, gradients, ledger.statistics)
         variables = tf.global_variables()

@@ -1,5 +1,7 @@
 """What TensorBoard shows: scalars, histograms, input pictures, feature maps, the recipe as text."""
 
+import math
+
 import tensorflow.compat.v1 as tf
 
 # Histograms of activations and feature maps look at this many pictures of the batch: enough to see
@@ -44,10 +46,17 @@ def readable_graph(graph, loss):
 
 
 def feature_grid(maps):
-    """Feature maps [h, w, channels] -> one picture [1, rows * h, 8 * w, 1], 8 maps a row."""
+    """Feature maps [h, w, channels] -> one picture [1, rows * h, 8 * w, 1] of 0 to 1, 8 a row.
+
+    Each map is stretched to its own range: on one scale the strongest few leave the rest black.
+    """
     height, width, channels = maps.shape.as_list()
-    rows = channels // GRID_COLUMNS
-    cells = tf.reshape(maps[..., : rows * GRID_COLUMNS], [height, width, rows, GRID_COLUMNS])
+    rows = math.ceil(channels / GRID_COLUMNS)
+    low = tf.reduce_min(maps, axis=[0, 1])
+    high = tf.reduce_max(maps, axis=[0, 1])
+    stretched = tf.math.divide_no_nan(maps - low, high - low)
+    filled = tf.pad(stretched, [[0, 0], [0, 0], [0, rows * GRID_COLUMNS - channels]])
+    cells = tf.reshape(filled, [height, width, rows, GRID_COLUMNS])
     return tf.reshape(
         tf.transpose(cells, [2, 0, 3, 1]), [1, rows * height, GRID_COLUMNS * width, 1]
     )

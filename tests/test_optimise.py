@@ -3,7 +3,6 @@
 import math
 import time
 
-import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 

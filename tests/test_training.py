@@ -158,7 +158,7 @@ def test_tensorboard_holds_what_is_promised(whole):
     events = EventAccumulator(str(whole / "logs" / "r"))
     events.Reload()
     tags = events.Tags()
-    assert {"loss", "loss_data", "loss_l2", "learning_rate"} <= set(tags["scalars"])
+    assert {"loss/total", "loss/data", "loss/l2", "learning_rate"} <= set(tags["scalars"])
     assert {"accuracy/Training", "accuracy/PublicTest"} <= set(tags["scalars"])
     assert [event.step for event in events.Scalars("accuracy/PublicTest")] == [2, 4, 6, 8]
     histograms = " ".join(tags["histograms"])
@@ -180,7 +180,7 @@ def test_a_resumed_run_logs_each_step_once(folder, tmp_path):
     assert train.main(again(folder, tmp_path)) == 0
     events = EventAccumulator(str(tmp_path / "logs" / "r"))
     events.Reload()
-    assert [event.step for event in events.Scalars("loss")] == [2, 4, 6]
+    assert [event.step for event in events.Scalars("loss/total")] == [2, 4, 6]
     assert [event.step for event in events.Scalars("accuracy/PublicTest")] == [2, 4, 6]
 
 

@@ -1,0 +1,29 @@
+"""What TensorBoard is given."""
+
+import numpy as np
+import tensorflow.compat.v1 as tf
+
+from fer2013_tf import summaries
+
+
+def grid_of(maps):
+    with tf.Graph().as_default(), tf.Session() as session:
+        return session.run(summaries.feature_grid(tf.constant(maps, tf.float32)))
+
+
+def test_each_feature_map_has_its_place_and_its_own_range():
+    maps = np.random.default_rng(0).normal(size=(3, 5, 10)) * 10.0 ** np.arange(-5, 5)
+    maps[:, :, 4] = 7.0
+    grid = grid_of(maps)
+    assert grid.shape == (1, 6, 40, 1)
+    for channel in range(10):
+        row, column = divmod(channel, 8)
+        cell = grid[0, row * 3 : row * 3 + 3, column * 5 : column * 5 + 5, 0]
+        values = maps[:, :, channel]
+        spread = np.ptp(values) or 1.0
+        np.testing.assert_allclose(cell, (values - values.min()) / spread, atol=1e-4)
+    assert not grid[0, 3:, 10:].any()
+
+
+def test_a_net_with_few_maps_has_a_picture_too():
+    assert grid_of(np.ones((4, 4, 3))).shape == (1, 4, 32, 1)
