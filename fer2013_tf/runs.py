@@ -87,13 +87,14 @@ def _bytes(folder):
 def _prune(args):
     if not args.names:
         raise UserError("runs prune: name the runs to delete")
-    chosen = [checkpoints.Run(args.ckpt, name) for name in args.names]
+    names = list(dict.fromkeys(args.names))
+    chosen = [checkpoints.Run(args.ckpt, name) for name in names]
     for this in chosen:
         if not this.folder.is_dir():
             raise UserError(f"{this.folder}: no such run; see python -m fer2013_tf.runs")
     size = sum(_bytes(this.folder) for this in chosen) / 2**20
-    question = f"delete {', '.join(args.names)} ({size:.0f} MB) under {args.ckpt}? [y/N] "
-    if not args.yes and input(question).strip().lower() not in ("y", "yes"):
+    question = f"delete {', '.join(names)} ({size:.0f} MB) under {args.ckpt}? [y/N] "
+    if not args.yes and not _agreed(question):
         print("nothing deleted")
         return 1
     for this in chosen:
@@ -102,6 +103,14 @@ def _prune(args):
         shutil.rmtree(Path(args.logs) / this.name, ignore_errors=True)
         print(f"deleted {this.name}")
     return 0
+
+
+def _agreed(question):
+    try:
+        return input(question).strip().lower() in ("y", "yes")
+    except EOFError:
+        print()
+        raise UserError("runs prune: nobody there to ask; --yes deletes without asking") from None
 
 
 def main(argv=None):

@@ -1,5 +1,6 @@
 """Listing and deleting runs."""
 
+import io
 import re
 
 import pytest
@@ -58,6 +59,13 @@ def test_prune_asks_first(root, monkeypatch, answer, status):
 def test_prune_without_asking(root):
     assert call(root, "prune", "one", "two", "--yes") == 0
     assert not list((root / "ckpt").iterdir())
+
+
+def test_prune_with_nobody_to_ask(root, monkeypatch, capsys):
+    monkeypatch.setattr("sys.stdin", io.StringIO(""))
+    assert call(root, "prune", "one") == 2
+    assert "--yes deletes without asking" in capsys.readouterr().err
+    assert (root / "ckpt" / "one").exists()
 
 
 def test_prune_refusals(root, capsys):
