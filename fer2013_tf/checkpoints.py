@@ -6,7 +6,8 @@
     history.json                         one entry an epoch: losses, accuracies, rate, seconds
     .lock                                held by the trainer that writes here
 
-Evaluation reads shadow variables: `conv1/kernel/ExponentialMovingAverage` for `conv1/kernel`.
+A checkpoint is written under `.partial/` and renamed, its index last: one that has both files is
+whole. Evaluation reads shadow variables: `conv1/kernel/ExponentialMovingAverage`, for example.
 Shipped weights are the shadows alone, float16, in `weights.npz`.
 """
 
@@ -14,6 +15,7 @@ import contextlib
 import json
 import os
 import re
+import shutil
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,6 +24,7 @@ import numpy as np
 from fer2013_tf import recipes, records
 from fer2013_tf.errors import UserError
 
+PARTIAL = ".partial"
 SHADOW = "/ExponentialMovingAverage"
 MODEL = "model.ckpt"
 RECIPE_VERSION = 1
@@ -41,20 +44,12 @@ class Run:
     """One run's folder."""
 
     def __init__(self, root, name):
-        if not name or name.startswith(".") or Path(name).name != name:
+        plain = name and not name.startswith(".") and Path(name).name == name
+        # "," and ":" separate members in --ensemble.
+        if not plain or set(name) & set(",:") or name == SHIPPED_NAME:
             raise UserError(f"--run {name!r}: give a plain folder name, such as lenet-2")
         self.name, self.folder = name, Path(root) / name
         self.best_folder = self.folder / "best"
-
-    @property
-    def prefix(self):
-        """What the Saver appends `-<step>` to."""
-        return str(self.folder / MODEL)
-
-    @property
-    def best_prefix(self):
-        """The same for the best checkpoint."""
-        return str(self.best_folder / MODEL)
 
     def exists(self):
         """Whether a recipe was written here."""
@@ -122,6 +117,55 @@ def _try_lock(file):
     except OSError:
         return False
     return True
+
+
+def save(saver, session, folder, step, *, keep):
+    """Writes model.ckpt-<step> under `folder`, whole or not at all; keeps the newest `keep`.
+
+    Checkpoints of later steps, left by a run that was taken back, are removed too.
+    Raises UserError naming the file where it cannot be written.
+    """
+    import tensorflow.compat.v1 as tf
+
+    partial = folder / PARTIAL
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir()
+    try:
+        saver.save(session, str(partial / MODEL), step, write_meta_graph=False, write_state=False)
+    except tf.errors.OpError as error:
+        reason = error.message.splitlines()[0]
+        raise UserError(f"{folder / MODEL}-{step}: cannot be written ({reason})") from None
+    for file in sorted(partial.iterdir(), key=lambda file: file.suffix == ".index"):
+        _sync(file)
+        os.replace(file, folder / file.name)
+    _sync(folder)
+    partial.rmdir()
+    _rotate(folder, step, keep)
+
+
+def _sync(path):
+    """Waits until a file, or a folder's list of names, is on the disk."""
+    if path.is_dir() and os.name == "nt":
+        return
+    handle = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _rotate(folder, step, keep):
+    """Removes all but the newest `keep` checkpoints up to `step`; lists those for TensorFlow."""
+    kept = [checkpoint for checkpoint in complete(folder) if checkpoint.step <= step][-keep:]
+    names = [checkpoint.prefix.name for checkpoint in kept]
+    # An index goes before its data: what lacks one of them does not count.
+    for file in sorted(folder.glob(f"{MODEL}-*"), key=lambda file: file.suffix != ".index"):
+        if file.name.partition(".data-")[0].removesuffix(".index") not in names:
+            file.unlink()
+    # What tf.train.latest_checkpoint reads.
+    lines = [f'model_checkpoint_path: "{names[-1]}"']
+    lines += [f'all_model_checkpoint_paths: "{name}"' for name in names]
+    records.write_atomically(folder / "checkpoint", "\n".join(lines) + "\n")
 
 
 def complete(folder):
@@ -205,19 +249,29 @@ def read_shadows(prefix):
     shadows = [name for name in reader.get_variable_to_shape_map() if name.endswith(SHADOW)]
     if not shadows:
         raise UserError(f"{prefix}: holds no shadow variables; it was not written by train")
-    return {name.removesuffix(SHADOW): reader.get_tensor(name) for name in shadows}
+    with _readable(prefix):
+        return {name.removesuffix(SHADOW): reader.get_tensor(name) for name in shadows}
 
 
 def open_checkpoint(prefix):
     """A checkpoint reader. Raises UserError naming the file where it is missing or damaged."""
     import tensorflow.compat.v1 as tf
 
-    try:
+    with _readable(prefix):
         return tf.train.load_checkpoint(str(prefix))
-    except (tf.errors.OpError, ValueError) as error:
+
+
+@contextlib.contextmanager
+def _readable(prefix):
+    """Turns TensorFlow's errors while reading a checkpoint into a UserError that names it."""
+    import tensorflow.compat.v1 as tf
+
+    try:
+        yield
+    except (tf.errors.OpError, ValueError, IndexError, RuntimeError) as error:
         reason = str(error).splitlines()[0]
         raise UserError(
-            f"{prefix}: cannot be read ({reason}); remove it to use the one before"
+            f"{prefix}: cannot be read ({reason}); remove its files to use the one before"
         ) from None
 
 

@@ -21,14 +21,14 @@ def main_of(parser, run, argv=None):
     """Calls `run(arguments)`; returns its exit status, 0 where it returns None.
 
     A UserError, an OSError that names a file, or a full disk becomes one line on stderr and status
-    2, Ctrl-C status 130; every other exception is a bug and keeps its traceback. Arguments that do
-    not parse leave by SystemExit(2). Adds -v/--verbose; without it TensorFlow loads and runs
-    quietly.
+    2, Ctrl-C status 130, a reader that has gone (`| head`) 141; every other exception is a bug and
+    keeps its traceback. Arguments that do not parse leave by SystemExit(2). Adds -v/--verbose;
+    without it TensorFlow loads and runs quietly.
     """
     parser.add_argument(
         "-v", "--verbose", action="store_true", help="show TensorFlow's own messages too"
     )
-    arguments = parser.parse_args(argv)
+    arguments = parser.parse_intermixed_args(argv)
     if not arguments.verbose:
         _quiet_tensorflow()
     try:
@@ -36,6 +36,10 @@ def main_of(parser, run, argv=None):
     except UserError as error:
         print(f"error: {error}", *error.details, sep="\n  ", file=sys.stderr)
         return 2
+    except BrokenPipeError:
+        # What is still in the buffer has nowhere to go; Python would try again as it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
     except OSError as error:
         if error.filename is None and error.errno != errno.ENOSPC:
             raise

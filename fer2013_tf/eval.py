@@ -60,7 +60,7 @@ def parser():
         choices=emotions.SPLITS,
         action="append",
         dest="splits",
-        help="may be repeated (default: PublicTest and PrivateTest)",
+        help="may be repeated (default: PublicTest and PrivateTest, where they hold pictures)",
     )
     add(
         "--records",
@@ -79,9 +79,14 @@ def parser():
     add(
         "--predictions",
         metavar="FILE.csv",
-        help="write every picture's row, classes and probabilities",
+        help="write every picture's row, classes and probabilities; of several splits, each to "
+        "FILE-SPLIT.csv",
     )
-    add("--mistakes", metavar="FILE.png", help="draw the most confident mistakes")
+    add(
+        "--mistakes",
+        metavar="FILE.png",
+        help="draw the most confident mistakes; of several splits, each to FILE-SPLIT.png",
+    )
     add(
         "--watch",
         action="store_true",
@@ -108,7 +113,7 @@ def run(args):
         "tta": args.tta,
         "splits": {},
     }
-    for split in dict.fromkeys(args.splits or [emotions.PUBLIC_TEST, emotions.PRIVATE_TEST]):
+    for split in _splits(args, say):
         evaluated = evaluation.evaluate_split(
             members, args.records, split, combine=args.combine, tta=args.tta
         )
@@ -122,12 +127,26 @@ def run(args):
     return 0
 
 
+def _splits(args, say):
+    """The splits asked for, else the two held out, as far as there are pictures in them."""
+    if args.splits:
+        return list(dict.fromkeys(args.splits))
+    manifest = records.load(args.records)
+    held_out = [emotions.PUBLIC_TEST, emotions.PRIVATE_TEST]
+    filled = [split for split in held_out if records.split_size(manifest, split)]
+    for split in set(held_out) - set(filled):
+        say(f"{split}: left out, {args.records} holds no picture of it")
+    return filled or held_out
+
+
 def _watch(args):
     # A training beside this one keeps the accelerator to itself.
     os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
     from fer2013_tf import evaluation, watching
 
     name, _ = evaluation.choose_run(args.ckpt, args.run)
+    if name == checkpoints.SHIPPED_NAME:
+        raise UserError(f"--watch: no run under {args.ckpt}; start one, or name its --ckpt")
     return watching.watch(checkpoints.Run(args.ckpt, name), args.records, Path(args.logs) / name)
 
 
@@ -144,10 +163,10 @@ def _members(args, say):
 
 
 def _show(args, members, split, evaluated, logs, say):
-    """Prints and draws one split; files asked for by name hold the last split of several."""
+    """Prints and draws one split."""
     from fer2013_tf import plots, report
 
-    result, faces, probabilities = evaluated
+    result, faces, predicted, probabilities = evaluated
     classes = members[0].data["classes"]
     title = members[0].name if len(members) == 1 else f"ensemble of {len(members)}"
     title += ", flip" if args.tta == "flip" else ""
@@ -159,10 +178,13 @@ def _show(args, members, split, evaluated, logs, say):
     plots.confusion_matrix(result["confusion"], classes, picture, f"{split}: {title}")
     say(f"confusion matrix: {picture}")
     if args.predictions:
-        _write_predictions(_per_split(args, args.predictions, split), faces, probabilities, classes)
+        path = _per_split(args, args.predictions, split)
+        _write_predictions(path, faces, predicted, probabilities, classes)
+        say(f"predictions: {path}")
     if args.mistakes:
         path = _per_split(args, args.mistakes, split)
-        plots.mistakes(faces.images, faces.labels, probabilities, faces.rows, classes, path)
+        plots.mistakes(faces, predicted, probabilities, classes, path)
+        say(f"mistakes: {path}")
 
 
 def _per_split(args, file, split):
@@ -179,13 +201,13 @@ def _check_folder(file):
         raise UserError(f"{file}: the folder {Path(file).parent} is not there; make it first")
 
 
-def _write_predictions(path, faces, probabilities, classes):
+def _write_predictions(path, faces, predicted, probabilities, classes):
     import pandas as pd
 
     table = pd.DataFrame(probabilities, columns=[f"p_{name}" for name in classes])
     table.insert(0, "row", faces.rows)
     table.insert(1, "true", [classes[label] for label in faces.labels])
-    table.insert(2, "predicted", [classes[label] for label in probabilities.argmax(axis=1)])
+    table.insert(2, "predicted", [classes[label] for label in predicted])
     records.write_atomically(path, table.to_csv(index=False, float_format="%.6f"))
 
 

@@ -69,6 +69,10 @@ def _groups(ensemble, default):
 
 def _of_run(root, name, wanted):
     if name == checkpoints.SHIPPED_NAME:
+        if wanted not in ("best", "latest"):
+            raise UserError(
+                f"--ensemble {wanted}: the shipped weights are one checkpoint; use best"
+            )
         return [shipped()]
     run = checkpoints.Run(root, name)
     if not run.exists():
@@ -118,21 +122,31 @@ def answers(members, images, *, tta="none", kind="probabilities"):
 
 
 def evaluate_split(members, folder, split, *, combine, tta):
-    """One split: (result of metrics.evaluate with "members", faces, combined probabilities)."""
+    """One split: (metrics.evaluate's result with "members", faces, predicted, probabilities).
+
+    predicted: int64 [n], the ensemble's answers. probabilities: float64 [n, classes], the members'
+    mean, also where `combine` is "vote".
+    """
     manifest = records.load(folder)
     _check_data(members[0], manifest, folder)
     faces = records.read(folder, split)
     each = answers(members, faces.images, tta=tta)
-    combined = metrics.combine(each, combine)
+    predicted, probabilities = metrics.combine(each, combine), each.mean(axis=0, dtype=np.float64)
     duplicated = None
     if split != emotions.TRAINING and "report" in manifest:
         duplicated = np.isin(faces.rows, manifest["report"]["rows_also_in_training"][split])
-    result = metrics.evaluate(combined, faces.labels, manifest["classes"], duplicated=duplicated)
+    result = metrics.evaluate(
+        probabilities,
+        faces.labels,
+        manifest["classes"],
+        predicted=predicted,
+        duplicated=duplicated,
+    )
     result["members"] = [
         {"name": m.name, "accuracy": float((p.argmax(axis=1) == faces.labels).mean())}
         for m, p in zip(members, each)
     ]
-    return result, faces, combined
+    return result, faces, predicted, probabilities
 
 
 def _check_data(member, manifest, folder):

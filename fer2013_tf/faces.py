@@ -7,6 +7,9 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from fer2013_tf.errors import UserError
 
+# Modes of more than 8 bits a channel: Pillow would clip, not scale them.
+DEEP_MODES = ("F", "I", "I;16", "I;16B", "I;16L", "I;16N")
+
 
 def open_picture(path):
     """The picture at `path`, upright (EXIF), in its own mode. Raises UserError naming the file."""
@@ -15,7 +18,6 @@ def open_picture(path):
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             picture = ImageOps.exif_transpose(Image.open(path))
             picture.load()
-            return picture
     except FileNotFoundError:
         raise UserError(f"{path}: no such file") from None
     except (Image.DecompressionBombWarning, Image.DecompressionBombError):
@@ -26,6 +28,9 @@ def open_picture(path):
         ) from None
     except (OSError, SyntaxError, ValueError) as error:
         raise UserError(f"{path}: damaged picture ({error})") from None
+    if picture.mode in DEEP_MODES:
+        raise UserError(f"{path}: more than 8 bits a pixel (mode {picture.mode}); convert it to 8")
+    return picture
 
 
 def centre_crop(picture, size):

@@ -28,8 +28,7 @@ class TrainGraph(NamedTuple):
     rate: tf.Tensor  # float32 scalar, the learning rate of the coming step
     init: tf.Operation
     variables: list  # everything a checkpoint holds
-    saver: Any  # numbered checkpoints
-    best_saver: Any  # the best on PublicTest
+    saver: Any  # of those
     scalars: tf.Tensor  # summary of loss and rate
     details: tf.Tensor  # summary of histograms and pictures
 
@@ -45,7 +44,7 @@ class EvalGraph(NamedTuple):
     assign: dict  # variable name -> (placeholder, assign op)
 
 
-def build_train(folder, recipe, data, *, seed, input_kind="tfdata", keep=10):
+def build_train(folder, recipe, data, *, seed, input_kind="tfdata"):
     """The training graph on the records in `folder`. data: their manifest; see steps_per_epoch."""
     with tf.Graph().as_default() as graph:
         tf.set_random_seed(seed)
@@ -81,14 +80,11 @@ def build_train(folder, recipe, data, *, seed, input_kind="tfdata", keep=10):
         details = summaries.details(pipeline.images, end_points, gradients, ledger.statistics)
         variables = tf.global_variables()
         with tf.name_scope("save"):
-            savers = [
-                tf.train.Saver(variables, max_to_keep=most, save_relative_paths=True)
-                for most in (keep, 1)
-            ]
+            saver = tf.train.Saver(variables)
         init = tf.global_variables_initializer()
         graph.finalize()
     return TrainGraph(
-        graph, pipeline, step, train_op, total, rate, init, variables, *savers, scalars, details
+        graph, pipeline, step, train_op, total, rate, init, variables, saver, scalars, details
     )
 
 

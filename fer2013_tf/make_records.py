@@ -116,6 +116,9 @@ def _is_made(args, source, made_with):
     there = manifest.get("source", {})
     if (there.get("sha256"), there.get("format")) != (source.sha256, source.description["format"]):
         return False
+    # Drawn last: where it is missing, an earlier run was stopped before its report.
+    if not (Path(args.out) / CHART).exists():
+        return False
     if args.images:
         labels = Path(args.images) / LABEL_LIST
         if not labels.exists() or records.file_sha256(labels) != manifest.get("images"):

@@ -58,22 +58,21 @@ def per_class(confusion, classes):
 
 
 def combine(probabilities, how):
-    """Probabilities of m members, [m, n, k] -> scores float64 [n, k], rows summing to 1.
+    """Probabilities of m members, [m, n, k] -> the ensemble's answers: classes, int64 [n].
 
-    "mean" averages the probabilities. "vote" counts each member's most probable class and breaks
-    ties by the summed probability. In both, argmax over the last axis is the ensemble's answer.
+    "mean" takes the largest mean probability. "vote" counts each member's most probable class and
+    breaks ties by the summed probability.
     """
     probabilities = _checked_probabilities(probabilities, dimensions=3)
     mean = probabilities.mean(axis=0)
     if how == "mean":
-        return mean
+        return mean.argmax(axis=-1)
     if how != "vote":
         raise ValueError(f"unknown way to combine: {how!r}; known: mean, vote")
     winners = probabilities.argmax(axis=-1)[..., None]
     votes = (winners == np.arange(mean.shape[-1])).sum(axis=0)
     # Half a mean probability never makes up for a whole vote, and orders equal counts.
-    scores = votes + mean / 2
-    return scores / scores.sum(axis=-1, keepdims=True)
+    return (votes + mean / 2).argmax(axis=-1)
 
 
 def cross_entropy(probabilities, labels):
@@ -83,11 +82,12 @@ def cross_entropy(probabilities, labels):
     return float(-np.log(np.clip(of_truth, SMALLEST_PROBABILITY, 1.0)).mean())
 
 
-def evaluate(probabilities, labels, classes, *, duplicated=None):
+def evaluate(probabilities, labels, classes, *, predicted=None, duplicated=None):
     """Every figure of one split as plain Python values, ready for JSON.
 
     Args:
         probabilities: float [n, k]. labels: integers [n]. classes: the k names.
+        predicted: integers [n], the answers; None for the most probable classes.
         duplicated: bool [n], True for pictures that also stand in Training; None if not known.
 
     Returns {"n", "accuracy", "ci95": [lo, hi], "accuracy_dedup", "n_dedup", "loss", "confusion",
@@ -98,9 +98,10 @@ def evaluate(probabilities, labels, classes, *, duplicated=None):
     if len(classes) != probabilities.shape[-1]:
         known, found = len(classes), probabilities.shape[-1]
         raise ValueError(f"{known} classes, but probabilities of {found}")
-    predicted = probabilities.argmax(axis=-1)
+    if predicted is None:
+        predicted = probabilities.argmax(axis=-1)
     matrix = confusion(labels, predicted, len(classes))
-    correct = predicted == labels
+    correct = np.asarray(predicted) == labels
     accuracy_dedup, n_dedup = _without_duplicated(correct, duplicated)
     return {
         "n": len(labels),

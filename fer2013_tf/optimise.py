@@ -27,7 +27,8 @@ def exponential(epoch, total_epochs, *, decay=0.99, every_epochs=1.0, staircase=
 def cosine(epoch, total_epochs, *, warmup_epochs=0.0, floor=0.0):
     """Linear warm-up, then half a cosine from 1 down to `floor` (Loshchilov & Hutter 2017)."""
     warm = epoch / max(warmup_epochs, 1e-9)
-    progress = tf.clip_by_value((epoch - warmup_epochs) / (total_epochs - warmup_epochs), 0.0, 1.0)
+    falling = max(total_epochs - warmup_epochs, 1e-9)
+    progress = tf.clip_by_value((epoch - warmup_epochs) / falling, 0.0, 1.0)
     return tf.where(
         epoch < warmup_epochs, warm, floor + (1 - floor) * 0.5 * (1 + tf.cos(math.pi * progress))
     )

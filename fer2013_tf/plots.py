@@ -44,15 +44,15 @@ def confusion_matrix(confusion, classes, path, title):
     _save(figure, path)
 
 
-def mistakes(images, labels, probabilities, rows, classes, path, most=32):
+def mistakes(faces, predicted, probabilities, classes, path, most=32):
     """The most confident wrong answers as a grid of pictures, the surest first -> PNG.
 
     Args:
-        images: uint8 [n, height, width]. labels: integers [n]. probabilities: float [n, k].
-        rows: integers [n], each picture's row in the source. most: at most this many are shown.
+        faces: records.Faces. predicted: integers [n], the answers. probabilities: float [n, k].
+        most: at most this many are shown.
     """
-    labels = np.asarray(labels)
-    predicted, confidence = np.argmax(probabilities, axis=-1), np.max(probabilities, axis=-1)
+    images, labels, rows = faces
+    confidence = probabilities[np.arange(len(labels)), predicted]
     wrong = np.flatnonzero(predicted != labels)
     shown = wrong[np.argsort(-confidence[wrong], kind="stable")][:most]
     columns = min(8, max(4, len(shown)))

@@ -230,7 +230,7 @@ class Writer:
         named = {shard["file"] for group in shards.values() for shard in group}
         for file in self.out.glob("*.tfrecord"):
             if file.name not in named:
-                file.unlink()
+                os.unlink(file)
         return manifest
 
     def _mean_and_deviation(self):

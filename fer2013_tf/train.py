@@ -7,7 +7,7 @@ import sys
 import textwrap
 from pathlib import Path
 
-from fer2013_tf import checkpoints, command, devices, recipes, records
+from fer2013_tf import checkpoints, command, devices, recipes, records, specs
 from fer2013_tf.errors import UserError
 
 EXAMPLES = """\
@@ -25,6 +25,10 @@ recipe from there on. Ctrl-C saves first.
 recipes: {recipes}
 {settings}
 """
+
+DEFAULTS = {"seed": 0, "input": "tfdata", "precision": "auto", "keep": 10}
+# What a checkpoint's answers, or the counting of its epochs, depend on.
+FIXED = ("scaling", "equalise", "batch_size")
 
 
 def parser():
@@ -90,9 +94,8 @@ def parser():
     add(
         "--keep",
         type=int,
-        default=10,
         metavar="N",
-        help="checkpoints kept beside the best (default: %(default)s)",
+        help="checkpoints kept beside the best (default: 10)",
     )
     add("--fresh", action="store_true", help="delete the run of that name and start over")
     return result
@@ -100,19 +103,16 @@ def parser():
 
 def run(args):
     """Trains, or goes on training, what `args` (see `parser`) says. Returns the exit status."""
-    if args.keep < 1:
-        raise UserError(f"--keep {args.keep}: keep at least one checkpoint")
+    _check_numbers(args)
     this = checkpoints.Run(args.ckpt, args.run or args.recipe or "lenet")
     manifest = records.load(args.records)
     with this.lock():
-        if args.fresh:
-            _clear(this, Path(args.logs) / this.name)
-        recipe, settings = _resumed(this, args, manifest) if this.exists() else _new(args, manifest)
-        precision, why = devices.choose_precision(settings["precision"])
+        _check_folder(this, args.fresh)
+        resumes = this.exists() and not args.fresh
+        recipe, settings = _resumed(this, args, manifest) if resumes else _new(args, manifest)
         print(f"run {this.name}: recipe {recipe.name}, net {recipe.net}")
-        print(f"precision {precision} ({why}), input {settings['input']}, seed {settings['seed']}")
-        status = _train(this, args, recipe, {**settings, "precision": precision})
-    return status
+        print("precision {precision}, input {input}, seed {seed}".format(**settings))
+        return _train(this, args, recipe, settings)
 
 
 def _train(this, args, recipe, settings):
@@ -120,8 +120,14 @@ def _train(this, args, recipe, settings):
     from fer2013_tf.training import Trainer
 
     logs = Path(args.logs) / this.name
-    trainer = Trainer(this, args.records, recipe, settings, logs=logs, keep=args.keep)
-    # Only now: a recipe that the Trainer refuses must not replace the one that fits.
+    trainer = Trainer(this, args.records, recipe, settings, logs=logs)
+    # Only now is anything deleted or replaced: what is refused leaves the run as it was.
+    if args.fresh:
+        _clear(this, logs)
+    elif this.exists():
+        trainer.check_fits()
+        _check_same_answers(this, recipe)
+    logs.mkdir(parents=True, exist_ok=True)
     this.write(recipe, settings)
     received = trainer.train()
     if this.history():
@@ -138,20 +144,50 @@ def _train(this, args, recipe, settings):
     return 128 + received
 
 
+def _check_numbers(args):
+    if args.keep is not None and args.keep < 1:
+        raise UserError(f"--keep {args.keep}: keep at least one checkpoint")
+    if args.seed is not None and not 0 <= args.seed < 2**31:
+        raise UserError(f"--seed {args.seed}: must be from 0 to {2**31 - 1}")
+
+
+def _check_folder(this, fresh):
+    """Refuses a folder that holds something, but no run."""
+    if this.exists() or (fresh and this.checkpoints()):
+        return
+    if this.checkpoints():
+        raise UserError(
+            f"{this.folder}: checkpoints without recipe.json; restore it or start over with --fresh"
+        )
+    for path in this.folder.iterdir():
+        if not path.name.startswith(".") and path != this.best_folder:
+            raise UserError(f"{path}: in a folder that is no run; choose another --run or --ckpt")
+
+
 def _new(args, manifest):
     recipe = recipes.with_settings(recipes.load(args.recipe or "lenet"), args.settings)
-    return recipe, {
-        "data": _description(manifest),
-        "seed": args.seed or 0,
-        "input": args.input or "tfdata",
-        "precision": args.precision or "auto",
-        "changes": [],
-    }
+    given = {**DEFAULTS, **_given(args)}
+    if args.precision is None:
+        given["precision"] = _precision(given["precision"])
+    return recipe, {"data": _description(manifest), **given, "changes": []}
+
+
+def _given(args):
+    """What the command line says of the settings in DEFAULTS."""
+    given = {key: getattr(args, key) for key in DEFAULTS if getattr(args, key) is not None}
+    return given if args.precision is None else {**given, "precision": _precision(args.precision)}
+
+
+def _precision(wanted):
+    precision, why = devices.choose_precision(wanted)
+    print(f"precision {precision}: {why}")
+    return precision
 
 
 def _resumed(this, args, manifest):
     """Recipe and settings of a run that is there, with what `args` changes (noted there)."""
     recipe, settings = this.read()
+    settings = {**DEFAULTS, **settings}
     if args.recipe and args.recipe != recipe.name:
         raise UserError(
             f"{this.folder}: holds recipe {recipe.name}, not {args.recipe}; "
@@ -163,8 +199,7 @@ def _resumed(this, args, manifest):
             "name those with --records, choose another --run, or start over with --fresh"
         )
     changed = recipes.with_settings(recipe, args.settings)
-    given = {key: getattr(args, key) for key in ("seed", "input", "precision")}
-    given = {key: value for key, value in given.items() if value is not None}
+    given = _given(args)
     step = max((c.step for c in this.checkpoints()), default=0)
     changes = [
         {"step": step, "key": key, "from": before, "to": after}
@@ -185,10 +220,31 @@ def _description(manifest):
     return {**described, "source_sha256": manifest.get("source", {}).get("sha256")}
 
 
+def _check_same_answers(this, recipe):
+    """Refuses changes after which the checkpoints there would be evaluated as other nets."""
+    before, _ = this.read()
+    changed = [key for key in FIXED if getattr(before, key) != getattr(recipe, key)]
+    if _of_evaluation(before.net) != _of_evaluation(recipe.net):
+        changed.append("net")
+    if changed and this.checkpoints():
+        raise UserError(
+            f"run {this.name}: {changed[0]} cannot change once there are checkpoints; "
+            "choose another --run, or start over with --fresh"
+        )
+
+
+def _of_evaluation(net):
+    """A net's spec without what is there in training only."""
+    spec = specs.parse(net)
+    kept = {key: v for key, v in spec.options.items() if not key.startswith("dropout")}
+    return spec._replace(options=kept)
+
+
 def _clear(this, logs):
-    """Deletes all but the lock that is held."""
-    shutil.rmtree(logs, ignore_errors=True)
-    for path in this.folder.iterdir():
+    """Deletes a run: its events, then all but the lock, recipe.json last."""
+    for events in logs.rglob("events.out.tfevents.*"):
+        events.unlink()
+    for path in sorted(this.folder.iterdir(), key=lambda path: path.name == "recipe.json"):
         if path.name != ".lock":
             shutil.rmtree(path) if path.is_dir() else path.unlink()
     this.best_folder.mkdir()

@@ -42,27 +42,30 @@ class Interrupts:
 class Trainer:
     """One training process on one run; the caller holds the run's lock."""
 
-    def __init__(self, run, folder, recipe, settings, *, logs, keep=10):
+    def __init__(self, run, folder, recipe, settings, *, logs):
         self.run, self.recipe, self.settings = run, recipe, settings
         self.data, self.seed = settings["data"], settings["seed"]
-        self.precision = settings["precision"]
         self.logs = str(logs)
-        self.history = run.history()
+        self.history = []
         self.net = graphs.build_train(
-            folder, recipe, self.data, seed=self.seed, input_kind=settings["input"], keep=keep
+            folder, recipe, self.data, seed=self.seed, input_kind=settings["input"]
         )
-        for newest in run.checkpoints()[-1:]:
-            checkpoints.check_fits(self.net.variables, newest.prefix)
         self.epoch_steps = graphs.steps_per_epoch(recipe, self.data)
         self.pictures = _watched_pictures(folder, self.seed)
         self.losses, self.started = [], None
 
+    def check_fits(self):
+        """Raises UserError listing what differs where the newest checkpoint is of another net."""
+        for newest in self.run.checkpoints()[-1:]:
+            checkpoints.check_fits(self.net.variables, newest.prefix)
+
     def train(self):
         """Trains to the recipe's last epoch. Returns the signal that ended it early, or None."""
-        config = devices.session_config(self.precision)
+        precision = self.settings["precision"]
+        config = devices.session_config(precision)
         with (
             tf.Session(graph=self.net.graph, config=config) as session,
-            Classifier(self.recipe, self.data, precision=self.precision) as classifier,
+            Classifier(self.recipe, self.data, precision=precision) as classifier,
             Interrupts() as interrupts,
         ):
             step = self._restore(session)
@@ -87,11 +90,8 @@ class Trainer:
             raise UserError(
                 f"{newest.prefix}: damaged ({reason}); remove its files to go on from the last"
             ) from None
-        self.net.saver.recover_last_checkpoints([str(c.prefix) for c in there])
-        best = checkpoints.complete(self.run.best_folder)
-        self.net.best_saver.recover_last_checkpoints([str(c.prefix) for c in best])
         # What was written after this checkpoint is going to be written again.
-        self.history = [entry for entry in self.history if entry["step"] <= newest.step]
+        self.history = [entry for entry in self.run.history() if entry["step"] <= newest.step]
         return newest.step
 
     def _epochs(self, session, classifier, interrupts, step):
@@ -103,8 +103,10 @@ class Trainer:
             if step >= total:
                 return None
             end = min(total, (step // self.epoch_steps + 1) * self.epoch_steps)
-            step = self._steps(session, step, end, interrupts)
-            self.net.saver.save(session, self.run.prefix, global_step=step, write_meta_graph=False)
+            reached = self._steps(session, step, end, interrupts)
+            if reached > step:
+                self._save(session, self.run.folder, reached, keep=self.settings["keep"])
+            step = reached
             if interrupts.received:
                 return interrupts.received
 
@@ -125,6 +127,9 @@ class Trainer:
             self.bar.update(self.recipe.batch_size)
             self.bar.set_postfix(loss=f"{np.mean(self.losses[-50:]):.3f}", refresh=False)
         return step
+
+    def _save(self, session, folder, step, *, keep):
+        checkpoints.save(self.net.saver, session, folder, step, keep=keep)
 
     def _run(self, session, fetches, step):
         """One step; stops the run where its loss, or a histogram of its weights, is not finite."""
@@ -161,10 +166,8 @@ class Trainer:
             "learning_rate": float(session.run(self.net.rate)),
             "seconds": seconds,
         }
-        if public > max((e["public_accuracy"] for e in self.history), default=-1.0):
-            self.net.best_saver.save(
-                session, self.run.best_prefix, global_step=step, write_meta_graph=False
-            )
+        if public > self._best_so_far():
+            self._save(session, self.run.best_folder, step, keep=1)
         self.history.append(entry)
         self.run.write_history(self.history)
         values = {"accuracy/Training": train, "accuracy/PublicTest": public}
@@ -172,6 +175,12 @@ class Trainer:
         self.log.flush()
         self.bar.write(_line(entry, self.recipe.epochs), file=sys.stdout)
         sys.stdout.flush()
+
+    def _best_so_far(self):
+        """Accuracy on PublicTest of the best checkpoint that is there, -1 where there is none."""
+        there = {checkpoint.step for checkpoint in checkpoints.complete(self.run.best_folder)}
+        accuracies = [e["public_accuracy"] for e in self.history if e["step"] in there]
+        return max(accuracies, default=-1.0)
 
     def _open_log(self, session, step):
         """The event file; a resumed run's START marks later points of earlier files as void."""

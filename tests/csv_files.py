@@ -60,9 +60,9 @@ def tar_of(members, mode):
     return data.getvalue()
 
 
-def zip_of(members):
+def zip_of(members, method=zipfile.ZIP_DEFLATED):
     data = io.BytesIO()
-    with zipfile.ZipFile(data, "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(data, "w", method) as archive:
         for name, content in members.items():
             archive.writestr(name, content)
     return data.getvalue()

@@ -2,6 +2,7 @@
 
 import json
 import multiprocessing
+import shutil
 
 import numpy as np
 import pytest
@@ -63,8 +64,8 @@ def test_a_checkpoint_without_its_data_does_not_count(tmp_path):
     assert steps(run, "latest") == [20]
 
 
-@pytest.mark.parametrize("name", ["", ".", "..", "../x", "a/b", ".hidden"])
-def test_run_names_stay_inside_the_folder(tmp_path, name):
+@pytest.mark.parametrize("name", ["", ".", "..", "../x", "a/b", ".hidden", "a,b", "a:b", "shipped"])
+def test_run_names_are_plain(tmp_path, name):
     with pytest.raises(UserError, match="plain folder name"):
         checkpoints.Run(tmp_path, name)
 
@@ -135,6 +136,15 @@ def test_npz_weights_come_back_as_float32(tmp_path):
     (name, value), *more = checkpoints.read_shadows(tmp_path / "weights.npz").items()
     assert name == "conv1/kernel" and value.dtype == np.float32 and not more
     np.testing.assert_array_equal(value, values["conv1/kernel"])
+
+
+def test_a_truncated_checkpoint_is_named(whole, tmp_path):
+    root = shutil.copytree(whole / "ckpt", tmp_path / "ckpt")
+    prefix = checkpoints.Run(root, "r").checkpoints()[-1].prefix
+    (data,) = prefix.parent.glob(f"{prefix.name}.data-*")
+    data.write_bytes(data.read_bytes()[:1000])
+    with pytest.raises(UserError, match="model.ckpt-8: cannot be read .*; remove its files"):
+        checkpoints.read_shadows(prefix)
 
 
 def test_an_unreadable_checkpoint_is_named(tmp_path):

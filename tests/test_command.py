@@ -3,6 +3,7 @@
 import argparse
 import errno
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -44,6 +45,25 @@ class TestCommand:
     def test_what_users_cause(self, error, status, said, capsys):
         assert self.ending(error) == status
         assert capsys.readouterr().err == said
+
+    def test_a_reader_that_has_gone(self):
+        code = "import argparse, sys; from fer2013_tf import command\n"
+        code += "run = lambda _: [print(n, flush=True) for n in range(9999)] and 0\n"
+        code += "sys.exit(command.main_of(argparse.ArgumentParser(), run, []))"
+        shell = (
+            f"{{ {shlex.quote(sys.executable)} -c {shlex.quote(code)}; echo $? >&2; }} | head -1"
+        )
+        ran = subprocess.run(["sh", "-c", shell], cwd=ROOT, capture_output=True, text=True)
+        assert (ran.stdout, ran.stderr) == ("0\n", "141\n")
+
+    def test_options_may_stand_between_names(self):
+        parser = argparse.ArgumentParser()
+        parser.add_argument("action", nargs="?")
+        parser.add_argument("names", nargs="*")
+        parser.add_argument("--yes", action="store_true")
+        said = []
+        command.main_of(parser, said.append, ["prune", "--yes", "one", "two"])
+        assert (said[0].action, said[0].names, said[0].yes) == ("prune", ["one", "two"], True)
 
     @pytest.mark.parametrize("error", [ValueError("a bug"), OSError("no file named")])
     def test_bugs_keep_their_traceback(self, error):

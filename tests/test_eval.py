@@ -46,13 +46,34 @@ def test_the_ensemble_is_the_mean_of_its_members(folder, whole):
     members = evaluation.find_members(whole / "ckpt", "r", "last3")
     faces = records.read(folder, "PublicTest")
     each = evaluation.answers(members, faces.images)
-    result, _, combined = evaluation.evaluate_split(
+    result, _, predicted, combined = evaluation.evaluate_split(
         members, folder, "PublicTest", combine="mean", tta="none"
     )
     assert each.shape == (3, 10, 7)
     np.testing.assert_allclose(combined, each.mean(axis=0), rtol=1e-5)
+    assert (predicted == combined.argmax(axis=1)).all()
     expected = metrics.evaluate(each.mean(axis=0), faces.labels, members[0].data["classes"])
     assert result["confusion"] == expected["confusion"]
+
+
+def test_a_vote_of_one_changes_nothing(folder, whole, tmp_path):
+    by_mean = evaluated(folder, whole, tmp_path)
+    by_vote = evaluated(folder, whole, tmp_path, "--combine", "vote")
+    assert by_vote["splits"] == by_mean["splits"]
+
+
+def test_a_vote_reports_the_mean_probabilities(folder, whole, tmp_path):
+    """Votes decide; they are no probabilities."""
+    more = ("--ensemble", "last4", "--predictions", tmp_path / "p.csv", "--split", "PrivateTest")
+    tables, losses = [], []
+    for how in ("mean", "vote"):
+        result = evaluated(folder, whole, tmp_path, "--combine", how, *more)
+        losses.append(result["splits"]["PrivateTest"]["loss"])
+        tables.append(pd.read_csv(tmp_path / "p.csv"))
+        right = (tables[-1]["true"] == tables[-1]["predicted"]).mean()
+        assert right == result["splits"]["PrivateTest"]["accuracy"]
+    assert losses[0] == losses[1]
+    assert tables[0].filter(like="p_").equals(tables[1].filter(like="p_"))
 
 
 def test_flip_averages_with_the_mirror_image(folder, whole):
@@ -95,8 +116,19 @@ def test_predictions_and_mistakes(folder, whole, tmp_path):
     assert Image.open(picture).width > 300
 
 
-def test_files_of_two_splits_carry_their_names(folder, whole, tmp_path):
+def test_records_without_a_private_test(folder, whole, tmp_path, capsys):
+    """As train.csv of the challenge makes them."""
+    toy.write_records(tmp_path, private=False)
+    result = evaluated(tmp_path, whole, tmp_path)
+    assert list(result["splits"]) == ["PublicTest"]
+    assert "PrivateTest: left out" in capsys.readouterr().out
+    assert eval.main(words(tmp_path, whole, "--split", "PrivateTest")) == 2
+    assert "holds no PrivateTest picture" in capsys.readouterr().err
+
+
+def test_files_of_two_splits_carry_their_names(folder, whole, tmp_path, capsys):
     evaluated(folder, whole, tmp_path, "--predictions", tmp_path / "p.csv")
+    assert f"predictions: {tmp_path / 'p-PublicTest.csv'}" in capsys.readouterr().out
     assert {p.name for p in tmp_path.glob("p*.csv")} == {"p-PublicTest.csv", "p-PrivateTest.csv"}
 
 
@@ -124,6 +156,8 @@ def test_pictures_that_also_stand_in_training_are_left_out(folder, whole, tmp_pa
         (["--ensemble", "best:"], "no such run"),
         (["--json", "nowhere/x.json"], "the folder nowhere is not there"),
         (["--records", "nowhere"], "nowhere/manifest.json: no records here"),
+        (["--ensemble", "shipped:last5"], "last5: the shipped weights are one checkpoint"),
+        (["--run", "shipped", "--watch"], "--watch: no run under"),
     ],
 )
 def test_refusals(folder, whole, capsys, more, word):

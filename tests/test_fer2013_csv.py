@@ -3,6 +3,7 @@
 import gzip
 import re
 import tracemalloc
+import zipfile
 
 import numpy as np
 import pytest
@@ -148,6 +149,13 @@ class TestCsvPackings:
         path = written(tmp_path, name, whole[: int(end * share)])
         with pytest.raises(UserError, match=rf"{name}: "):
             read(path)
+
+    @pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+    def test_a_flipped_bit_in_a_zip_of_another_method(self, method, tmp_path):
+        data = bytearray(zip_of({"a.csv": csv_of()}, method))
+        data[len(data) // 2] ^= 1
+        with pytest.raises(UserError, match=r"a.zip: cannot be read .*download it again"):
+            read(written(tmp_path, "a.zip", bytes(data)))
 
     @pytest.mark.parametrize("name", ["a.csv.gz", "a.tar.gz", "a.zip"])
     def test_a_flipped_bit(self, name, tmp_path):

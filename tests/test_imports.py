@@ -40,7 +40,7 @@ ONLY = {
     "nets.*": "errors nets.layers",
     "nets.layers": "errors",
     "recipes.*": "recipes",
-    "sources.*": "errors emotions sources",
+    "sources.*": "errors emotions faces sources",
 }
 
 # Commands, and what they need before they know that they have work: importing these (and all that

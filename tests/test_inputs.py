@@ -130,6 +130,18 @@ def test_a_constant_picture_stays_finite():
     np.testing.assert_array_equal(got, black)
 
 
+def test_evaluation_is_fed_the_pictures_as_they_are(folder):
+    """No augmentation, whatever the recipe has for training."""
+    recipe = toy.recipe("augment=flip(1.0) | rotate(0.5) | shift(0.2)", "scaling=unit")
+    images = records.read(folder, "PublicTest").images
+    data = {"classes": list("abcdefg"), "size": [48, 48], "mean": 100.0, "deviation": 50.0}
+    evaluation = graphs.build_eval(recipe, data)
+    fed = next(op for op in evaluation.graph.get_operations() if op.type == "Conv2D").inputs[0]
+    with tf.Session(graph=evaluation.graph) as session:
+        got = session.run(fed, {evaluation.images: images})
+    np.testing.assert_allclose(got[..., 0], images / 255.0, rtol=1e-6)
+
+
 def test_unknown_scaling_is_refused():
     with pytest.raises(UserError, match="scaling='log'; known: unit, mean, picture"):
         inputs.standardise(None, "log", mean=0, deviation=1)

@@ -85,12 +85,16 @@ class TestRecords:
             made(source, "--out", tmp_path / name)
         assert contents(tmp_path / "a") == contents(tmp_path / "b")
 
-    def test_no_tensorflow(self, source, out):
+    def test_no_tensorflow(self, source, out, tmp_path):
         code = "import sys; from fer2013_tf import make_records\n"
         code += "status = make_records.main(sys.argv[1:])\n"
         code += "sys.exit(status or 'tensorflow' in sys.modules)"
         ran = subprocess.run(
-            [sys.executable, "-c", code, source, "--out", out], cwd=ROOT, capture_output=True
+            [sys.executable, "-c", code, source, "--out", out],
+            cwd=ROOT,
+            # Matplotlib says so where it cannot write below HOME.
+            env={**os.environ, "MPLCONFIGDIR": str(tmp_path)},
+            capture_output=True,
         )
         assert (ran.returncode, ran.stderr) == (0, b"")
 
@@ -138,6 +142,13 @@ class TestAgain:
         next(out.glob("*.tfrecord")).unlink()
         made(source, "--out", out)
         assert records.split_size(records.load(out), "Training") == 7
+
+    def test_unless_the_chart_is_missing(self, source, out, times, capsys):
+        """An earlier run was stopped before its report."""
+        (out / make_records.CHART).unlink()
+        capsys.readouterr()
+        made(source, "--out", out)
+        assert (out / make_records.CHART).exists() and "distinct" in capsys.readouterr().out
 
     def test_unless_pictures_are_to_be_made(self, source, out, times, tmp_path):
         before = times()

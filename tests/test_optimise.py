@@ -35,6 +35,8 @@ def test_cosine_with_warm_up():
     middle = 2 * 0.5 * (1 + math.cos(math.pi * 0.5))
     assert got == pytest.approx([0, 1, 2, middle, 0, 0], abs=1e-6)
     assert rates("cosine(floor=0.1)", [100]) == pytest.approx([0.2])
+    only_warm_up = rates("cosine(warmup_epochs=10.0)", [0, 50, 100])
+    assert only_warm_up == pytest.approx([0, 1, 2])
 
 
 def test_refusals():

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fer2013_tf import emotions, plots
+from fer2013_tf import emotions, plots, records
 
 CLASSES = emotions.FER2013
 
@@ -28,7 +28,8 @@ def fake_mistakes(n, wrong):
     labels = random.integers(0, 7, n)
     answers = np.where(np.arange(n) < wrong, (labels + 1) % 7, labels)
     probabilities = 0.5 * np.eye(7)[answers] + 0.5 * random.dirichlet(np.ones(7), n)
-    return random.integers(0, 256, (n, 48, 48), np.uint8), labels, probabilities, np.arange(n) + 1
+    images = random.integers(0, 256, (n, 48, 48), np.uint8)
+    return records.Faces(images, labels, np.arange(n) + 1), answers, probabilities
 
 
 def history(epochs):
@@ -80,15 +81,14 @@ def test_mistakes_grow_by_lines_of_eight(tmp_path, wrong, lines):
 
 
 def test_mistakes_shows_the_surest_first_and_no_right_answer(tmp_path, monkeypatch):
-    images, labels, probabilities, rows = fake_mistakes(50, 20)
+    faces, answers, probabilities = fake_mistakes(50, 20)
     shown = []
     monkeypatch.setattr(plots, "_caption", lambda _, *caption: shown.append(caption))
-    plots.mistakes(images, labels, probabilities, rows, CLASSES, tmp_path / "m.png", most=5)
+    plots.mistakes(faces, answers, probabilities, CLASSES, tmp_path / "m.png", most=5)
     surest = sorted(range(20), key=lambda at: -probabilities[at].max())[:5]
-    assert [caption[-1] for caption in shown] == [rows[at] for at in surest]
-    assert [caption[0] for caption in shown] == [CLASSES[labels[at]] for at in surest]
-    answers = [CLASSES[probabilities[at].argmax()] for at in surest]
-    assert [caption[1] for caption in shown] == answers
+    assert [caption[-1] for caption in shown] == [faces.rows[at] for at in surest]
+    assert [caption[0] for caption in shown] == [CLASSES[faces.labels[at]] for at in surest]
+    assert [caption[1] for caption in shown] == [CLASSES[answers[at]] for at in surest]
 
 
 def test_without_a_mistake_the_heading_says_so(tmp_path):

@@ -63,6 +63,15 @@ def test_bad_pictures_are_listed_after_the_good_ones(whole, pictures, tmp_path, 
     assert "cut.png: damaged" in error
 
 
+def test_the_weights_that_come_with_the_package_answer(pictures, capsys):
+    files, images = pictures
+    assert predict.main([str(files[0]), "--json"]) == 0
+    line = json.loads(capsys.readouterr().out)
+    assert line["weights"] == "shipped" and len(line["probabilities"]) == 7
+    (expected,) = evaluation.answers([evaluation.shipped()], images[:1])[0]
+    np.testing.assert_allclose(list(line["probabilities"].values()), expected, atol=1e-4)
+
+
 def test_only_bad_pictures(whole, tmp_path, capsys):
     assert predict.main(words(whole, [tmp_path / "none.png"])) == 2
     assert capsys.readouterr().out == ""
@@ -82,6 +91,13 @@ def test_every_mode_becomes_grey(tmp_path, mode):
     picture = Image.new("L", (60, 50), 255).convert(mode)
     crop = faces.centre_crop(picture, (48, 48))
     assert crop.shape == (48, 48) and crop.dtype == np.uint8 and crop.min() > 250
+
+
+@pytest.mark.parametrize("mode", ["I;16", "I", "F"])
+def test_more_than_8_bits_are_refused_not_clipped(tmp_path, mode):
+    Image.new(mode, (60, 50), 1000).save(tmp_path / "deep.tiff")
+    with pytest.raises(UserError, match="deep.tiff: more than 8 bits a pixel"):
+        faces.open_picture(tmp_path / "deep.tiff")
 
 
 def test_exif_orientation_is_followed(tmp_path):

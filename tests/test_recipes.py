@@ -46,7 +46,7 @@ def test_settings_are_typed():
             "learning_rate=1",
             "equalise=False",
             "augment=flip(0.5) | zoom(0.1)",
-            "l2_on=conv,dense",
+            "l2_on=conv, dense",
             "net.dropout_rates=(0.1, 0.1, 0.1)",
             "net.norm=lrn",
             "loss.label_smoothing=0.0",
@@ -79,6 +79,7 @@ def test_settings_are_typed():
         ("augment.flip=1", "unknown key"),
         ("epochs.x=1", "unknown key"),
         ("l2_on=3", "expected tuple"),
+        ("l2_on=conv,fc", "unknown 'fc'; known: conv, dense, output"),
     ],
 )
 def test_settings_refused(setting, word):

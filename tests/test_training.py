@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import time
 
 import numpy as np
 import pytest
+import tensorflow.compat.v1 as tf
 
 from fer2013_tf import checkpoints, train
 from tests import golden, toy
@@ -61,6 +63,8 @@ def test_what_a_run_leaves_behind(whole):
     assert recipe.epochs == 4 and settings["seed"] == 0 and settings["precision"] == "float32"
     assert settings["data"]["classes"][0] == "angry" and settings["data"]["size"] == [48, 48]
     assert (whole / "logs" / "r" / "curves.png").stat().st_size > 5000
+    # TensorFlow's own list, which stays true where the folder is moved.
+    assert tf.train.latest_checkpoint(str(run.folder)) == str(run.checkpoints()[-1].prefix)
     assert str(whole) not in (run.folder / "checkpoint").read_text()
 
 
@@ -88,37 +92,93 @@ def test_the_same_seed_gives_the_same_weights_and_another_does_not(folder, whole
     assert not np.array_equal(weights(whole)["fc2/kernel"], weights(tmp_path)["fc2/kernel"])
 
 
-def test_killed_and_started_again_equals_not_stopped(folder, whole, tmp_path):
-    """SIGKILL at a moment of the clock's choosing, after the first checkpoint."""
+# A trainer that sends itself a signal as the step of that number is about to run.
+SIGNALLED = """
+import os, sys
+from fer2013_tf import train, training
+
+number, step, run = int(sys.argv[1]), int(sys.argv[2]), training.Trainer._run
+
+def signalled(self, session, fetches, coming):
+    if coming == step:
+        os.kill(os.getpid(), number)
+    return run(self, session, fetches, coming)
+
+training.Trainer._run = signalled
+sys.exit(train.main(sys.argv[3:]))
+"""
+
+
+def signalled_at(step, number, words):
+    command = [sys.executable, "-c", SIGNALLED, str(int(number)), str(step), *words]
+    return subprocess.run(command, stdout=subprocess.PIPE, text=True)
+
+
+def test_killed_at_any_step_and_started_again_equals_not_stopped(folder, whole, tmp_path):
     run = checkpoints.Run(tmp_path / "ckpt", "r")
-    command = [sys.executable, "-m", "fer2013_tf.train"]
-    killed = subprocess.Popen(command + toy.arguments(folder, tmp_path, settings=toy.EVERYTHING))
-    while not run.checkpoints() and killed.poll() is None:
-        time.sleep(0.01)
-    time.sleep(np.random.default_rng().uniform(0, 0.3))
-    killed.kill()
-    assert killed.wait() == -signal.SIGKILL
-    assert subprocess.run(command + again(folder, tmp_path)).returncode == 0
+    step = int(np.random.default_rng().integers(3, 9))
+    print("killed before step", step)
+    words = toy.arguments(folder, tmp_path, settings=toy.EVERYTHING)
+    assert signalled_at(step, signal.SIGKILL, words).returncode == -signal.SIGKILL
+    assert [c.step for c in run.checkpoints()] == list(range(2, step, 2))
+    assert subprocess.run([sys.executable, "-m", "fer2013_tf.train", *words]).returncode == 0
+    assert_equal(weights(whole), weights(tmp_path))
+    assert [e["step"] for e in run.history()] == [2, 4, 6, 8]
+    assert run.best().step == checkpoints.Run(whole / "ckpt", "r").best().step
+
+
+@pytest.mark.parametrize("survived", [0, 1])
+def test_killed_while_saving_leaves_a_whole_checkpoint(
+    folder, whole, tmp_path, monkeypatch, survived
+):
+    """Whichever rename the second save dies at, the next start goes on from the first."""
+    run = checkpoints.Run(tmp_path / "ckpt", "r")
+    words = toy.arguments(folder, tmp_path, settings=toy.EVERYTHING)
+    rename, renamed = os.replace, []
+
+    def replace(source, target):
+        if target.parent == run.folder and "model.ckpt-4" in target.name:
+            if len(renamed) == survived:
+                raise KeyboardInterrupt
+            renamed.append(target)
+        rename(source, target)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "replace", replace)
+        assert train.main(words) == 130
+    assert len(renamed) == survived and [c.step for c in run.checkpoints()] == [2]
+    assert train.main(words) == 0
+    assert_equal(weights(whole), weights(tmp_path))
+    assert not (run.folder / checkpoints.PARTIAL).exists()
+
+
+def test_sigterm_saves_mid_epoch_and_the_rest_is_equal(folder, whole, tmp_path):
+    words = toy.arguments(folder, tmp_path, settings=toy.EVERYTHING)
+    stopped = signalled_at(3, signal.SIGTERM, words)
+    assert stopped.returncode == 128 + signal.SIGTERM
+    assert "SIGTERM: saved; the same command goes on from here" in stopped.stdout
+    run = checkpoints.Run(tmp_path / "ckpt", "r")
+    assert [c.step for c in run.checkpoints()] == [2, 3]
+    assert train.main(again(folder, tmp_path)) == 0
     assert_equal(weights(whole), weights(tmp_path))
     assert [e["step"] for e in run.history()] == [2, 4, 6, 8]
 
 
-def test_sigterm_saves_mid_epoch_and_the_rest_is_equal(folder, whole, tmp_path):
-    command = [sys.executable, "-m", "fer2013_tf.train"]
-    stopped = subprocess.Popen(
-        command + toy.arguments(folder, tmp_path, settings=toy.EVERYTHING),
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    run = checkpoints.Run(tmp_path / "ckpt", "r")
-    while not run.checkpoints() and stopped.poll() is None:
-        time.sleep(0.01)
-    stopped.terminate()
-    said, _ = stopped.communicate()
-    assert stopped.returncode == 128 + signal.SIGTERM
-    assert "SIGTERM: saved; the same command goes on from here" in said
-    assert train.main(again(folder, tmp_path)) == 0
-    assert_equal(weights(whole), weights(tmp_path))
+def test_newest_checkpoints_taken_away_are_made_again(folder, whole, tmp_path):
+    """What was written after the newest checkpoint - history, best - belongs to no run."""
+    root = shutil.copytree(whole, tmp_path / "copy")
+    run = checkpoints.Run(root / "ckpt", "r")
+    for step in (4, 6, 8):
+        for file in run.folder.glob(f"model.ckpt-{step}.*"):
+            file.unlink()
+    for file in run.best_folder.glob("model.ckpt-*"):
+        file.rename(file.with_name(file.name.replace(f"-{run.best().step}.", "-999.")))
+    assert train.main(again(folder, root)) == 0
+    assert_equal(weights(whole), weights(root))
+    assert [e["step"] for e in run.history()] == [2, 4, 6, 8]
+    # Made anew from the second epoch on: the first one's is gone.
+    best = max(run.history()[1:], key=lambda entry: entry["public_accuracy"])
+    assert [c.step for c in checkpoints.complete(run.best_folder)] == [best["step"]]
 
 
 def test_more_epochs_and_changes_on_resume_are_noted(folder, tmp_path, capsys):
@@ -147,9 +207,13 @@ def test_only_the_last_checkpoints_are_kept(folder, tmp_path):
     assert train.main(words) == 0
     run = checkpoints.Run(tmp_path / "ckpt", "r")
     assert [c.step for c in run.checkpoints()] == [4, 6]
-    assert train.main(again(folder, tmp_path, "--keep", "2", "--set", "epochs=4")) == 0
+    # Remembered, until another number is given.
+    assert train.main(again(folder, tmp_path, "--set", "epochs=4")) == 0
     assert [c.step for c in run.checkpoints()] == [6, 8]
+    assert train.main(again(folder, tmp_path, "--keep", "1", "--set", "epochs=5")) == 0
+    assert [c.step for c in run.checkpoints()] == [10]
     assert len(checkpoints.complete(run.best_folder)) == 1
+    assert not [file for file in run.folder.iterdir() if "-6." in file.name]
 
 
 def test_tensorboard_holds_what_is_promised(whole):
@@ -211,6 +275,48 @@ def test_a_recipe_that_does_not_fit_lists_names_and_shapes(folder, whole, capsys
     assert checkpoints.Run(whole / "ckpt", "r").read()[0].net.count("bias_with_bn") == 0
 
 
+@pytest.mark.parametrize(
+    "setting, key",
+    [
+        ("scaling=unit", "scaling"),
+        ("equalise=true", "equalise"),
+        ("batch_size=8", "batch_size"),
+        ("net.activation=leaky_relu", "net"),
+    ],
+)
+def test_what_checkpoints_are_evaluated_with_cannot_change(folder, whole, capsys, setting, key):
+    before = checkpoints.Run(whole / "ckpt", "r").read()
+    error = refused(again(folder, whole, "--set", setting, "--set", "epochs=5"), capsys)
+    assert f"run r: {key} cannot change once there are checkpoints; choose another" in error
+    assert checkpoints.Run(whole / "ckpt", "r").read() == before
+
+
+def test_dropout_may_change(folder, tmp_path):
+    assert train.main(toy.arguments(folder, tmp_path, settings=("epochs=1",))) == 0
+    more = ("--set", "net.dropout_rates=(0.5, 0.5, 0.5)", "--set", "epochs=2")
+    assert train.main(again(folder, tmp_path, *more)) == 0
+
+
+@pytest.mark.parametrize("wrong", ["bogus=1", "net=bogus", "fill=bogus"])
+def test_fresh_deletes_nothing_for_what_is_refused(folder, whole, capsys, wrong):
+    before = weights(whole)
+    refused(again(folder, whole, "--fresh", "--set", wrong), capsys)
+    assert_equal(before, weights(whole))
+    assert list((whole / "logs" / "r").glob("events*"))
+
+
+def test_a_folder_that_is_no_run_is_left_alone(folder, whole, tmp_path, capsys):
+    (tmp_path / "ckpt" / "r").mkdir(parents=True)
+    (tmp_path / "ckpt" / "r" / "thesis.txt").touch()
+    for more in ((), ("--fresh",)):
+        error = refused(again(folder, tmp_path, *more), capsys)
+        assert "thesis.txt: in a folder that is no run" in error
+    assert (tmp_path / "ckpt" / "r" / "thesis.txt").exists()
+    root = shutil.copytree(whole, tmp_path / "copy")
+    (root / "ckpt" / "r" / "recipe.json").unlink()
+    assert "checkpoints without recipe.json" in refused(again(folder, root), capsys)
+
+
 def test_another_recipe_or_other_records_are_refused(folder, whole, tmp_path, capsys):
     error = refused(again(folder, whole, "--recipe", "article"), capsys)
     assert "holds recipe tiny, not article" in error
@@ -235,6 +341,9 @@ def test_a_second_trainer_is_refused(folder, whole, capsys):
         (["--set", "loss.bogus=1"], "has no option 'bogus'"),
         (["--run", "../x"], "plain folder name"),
         (["--keep", "0"], "keep at least one"),
+        (["--seed", "-1"], "--seed -1: must be from 0 to 2147483647"),
+        (["--set", "l2_on=fc"], "unknown 'fc'; known: conv, dense, output"),
+        (["--logs", __file__], "test_training.py"),
     ],
 )
 def test_what_a_user_can_get_wrong(folder, tmp_path, capsys, words, word):

@@ -16,12 +16,14 @@ PLAIN = (
 )
 
 
-def write_records(folder, *, pictures=32, held_out=10, size=SIZE, classes=emotions.FER2013, seed=0):
+def write_records(
+    folder, *, pictures=32, held_out=10, size=SIZE, classes=emotions.FER2013, seed=0, private=True
+):
     """Records of random pictures with random labels: learnt only by heart."""
     draw = np.random.default_rng(seed)
     with records.Writer(folder, classes=classes) as writer:
         row = 0
-        for split, count in zip(emotions.SPLITS, (pictures, held_out, held_out)):
+        for split, count in zip(emotions.SPLITS, (pictures, held_out, held_out * private)):
             for number in range(count):
                 row += 1
                 pixels = draw.integers(0, 256, size, dtype=np.uint8)

@@ -16,6 +16,7 @@ from fer2013_tf import specs
 from fer2013_tf.errors import UserError
 
 SPECS = ("net", "loss", "optimizer", "schedule")
+WEIGHT_KINDS = ("conv", "dense", "output")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,7 +36,7 @@ class Recipe:
     scaling: str = "mean"  # unit, mean or picture; see inputs.standardise
     equalise: bool = False
     l2: float = 0.0  # coefficient of |w|^2 / 2
-    l2_on: tuple = ("conv", "dense", "output")
+    l2_on: tuple = WEIGHT_KINDS
     bn_momentum: float = 0.99
     ema_decay: float = 0.999
 
@@ -92,7 +93,7 @@ def _with(recipe, key, text):
         return dataclasses.replace(recipe, **{part: text})
     value = _literal(text)
     if isinstance(current, tuple) and isinstance(value, str):
-        value = tuple(value.split(","))
+        value = tuple(word.strip() for word in value.split(","))
     if not specs.fits(value, current):
         raise UserError(f"--set {key}={text}: expected {type(current).__name__}, as in {current!r}")
     value = float(value) if isinstance(current, float) else value
@@ -120,6 +121,9 @@ def _checked(recipe):
     for key in ("ema_decay", "bn_momentum"):
         if not 0 <= getattr(recipe, key) < 1:
             raise UserError(f"--set {key}={getattr(recipe, key)}: must be in [0, 1)")
+    if unknown := sorted({str(kind) for kind in recipe.l2_on} - set(WEIGHT_KINDS)):
+        known = ", ".join(WEIGHT_KINDS)
+        raise UserError(f"--set l2_on: unknown {unknown[0]!r}; known: {known}")
     for key in SPECS:
         specs.parse(getattr(recipe, key))
     specs.parse_chain(recipe.augment)

@@ -10,6 +10,7 @@ import contextlib
 import csv
 import hashlib
 import io
+import lzma
 import tarfile
 import zipfile
 import zlib
@@ -32,7 +33,10 @@ PIXELS = SIZE[0] * SIZE[1]
 _BLOCK = 1 << 20
 _GZIP = 31  # zlib: a gzip header is to be expected
 # The last one: a zip packed by a method that Python cannot undo.
-_DAMAGE = (EOFError, tarfile.TarError, zipfile.BadZipFile, zlib.error, NotImplementedError)
+_DAMAGE = (
+    *(EOFError, tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError),
+    NotImplementedError,
+)
 _LABELS = {str(label).encode(): label for label in range(len(emotions.FER2013))}
 _SPLITS = {split.encode(): split for split in emotions.SPLITS}
 
@@ -115,7 +119,10 @@ class _Table:
                 # Ends the thread that reads ahead before the file is closed.
                 with contextlib.closing(self._batches(file, stream, packed)) as batches:
                     yield chain.from_iterable(batches)
-        except _DAMAGE as error:
+        except (*_DAMAGE, OSError) as error:
+            # bz2 raises an OSError of no number for damaged data; others come from the system.
+            if isinstance(error, OSError) and error.errno is not None:
+                raise
             said = str(error) or type(error).__name__
             raise UserError(f"{self.path}: cannot be read ({said}); download it again") from None
 

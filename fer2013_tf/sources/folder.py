@@ -16,6 +16,7 @@ from PIL import Image
 
 from fer2013_tf import emotions
 from fer2013_tf.errors import UserError
+from fer2013_tf.faces import DEEP_MODES
 from fer2013_tf.sources import BadFace, Face, Source, held_out
 
 SEED = 2013
@@ -48,9 +49,6 @@ _SPLITS = {
     "private_test": emotions.PRIVATE_TEST,
     "test": emotions.PRIVATE_TEST,
 }
-# Modes of more than 8 bits a channel: Pillow would clip, not scale them.
-_DEEP = ("F", "I", "I;16", "I;16B", "I;16L", "I;16N")
-
 # Pillow's decoders raise any of these for damaged files.
 _UNREADABLE = (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError)
 
@@ -134,6 +132,6 @@ def _pixels(path):
         if picture.size != SIZE:
             width, height = picture.size
             raise ValueError(f"{width}x{height} pixels, expected {SIZE[0]}x{SIZE[1]}")
-        if picture.mode in _DEEP:
+        if picture.mode in DEEP_MODES:
             raise ValueError(f"more than 8 bits a pixel, mode {picture.mode}")
         return np.asarray(picture.convert("L"))
