@@ -97,6 +97,8 @@ def build(folder, recipe, *, seed, step):
         labels = tf.placeholder(tf.int64, [n], "labels")
         first_step = tf.placeholder(tf.int64, [], "first_step")
 
+        # AutoGraph has nothing to convert here, and would wrap a UserError in one of its own.
+        @tf.autograph.experimental.do_not_convert
         def batch_at(number):
             positions = number * recipe.batch_size + tf.range(recipe.batch_size, dtype=tf.int64)
             chosen = shuffled(positions, n, seed)

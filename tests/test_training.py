@@ -171,8 +171,9 @@ def test_newest_checkpoints_taken_away_are_made_again(folder, whole, tmp_path):
     for step in (4, 6, 8):
         for file in run.folder.glob(f"model.ckpt-{step}.*"):
             file.unlink()
-    for file in run.best_folder.glob("model.ckpt-*"):
-        file.rename(file.with_name(file.name.replace(f"-{run.best().step}.", "-999.")))
+    best = f"-{run.best().step}."
+    for file in list(run.best_folder.glob("model.ckpt-*")):
+        file.rename(file.with_name(file.name.replace(best, "-999.")))
     assert train.main(again(folder, root)) == 0
     assert_equal(weights(whole), weights(root))
     assert [e["step"] for e in run.history()] == [2, 4, 6, 8]
@@ -297,7 +298,7 @@ def test_dropout_may_change(folder, tmp_path):
     assert train.main(again(folder, tmp_path, *more)) == 0
 
 
-@pytest.mark.parametrize("wrong", ["bogus=1", "net=bogus", "fill=bogus"])
+@pytest.mark.parametrize("wrong", ["bogus=1", "net=bogus", "scaling=bogus"])
 def test_fresh_deletes_nothing_for_what_is_refused(folder, whole, capsys, wrong):
     before = weights(whole)
     refused(again(folder, whole, "--fresh", "--set", wrong), capsys)
@@ -339,6 +340,9 @@ def test_a_second_trainer_is_refused(folder, whole, capsys):
         (["--set", "net=bogus"], "unknown net 'bogus'; known: lenet"),
         (["--set", "net.bogus=1"], "has no option 'bogus'; it has: norm='bn'"),
         (["--set", "loss.bogus=1"], "has no option 'bogus'"),
+        (["--set", "augment=spin(1)"], "unknown augmentation 'spin'; known: flip, rotate"),
+        (["--set", "fill=bogus"], "fill='bogus'; known: nearest, reflect, constant"),
+        (["--set", "scaling=bogus"], "scaling='bogus'; known: unit, mean, picture"),
         (["--run", "../x"], "plain folder name"),
         (["--keep", "0"], "keep at least one"),
         (["--seed", "-1"], "--seed -1: must be from 0 to 2147483647"),
