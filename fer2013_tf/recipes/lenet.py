@@ -1,6 +1,8 @@
-"""The first article's net with our best settings.
+"""python -m fer2013_tf.train --recipe lenet
 
-python -m fer2013_tf.train --recipe lenet
+PrivateTest 69.27 % (best on PublicTest), 70.02 % (last 5 checkpoints, flip); 105 minutes on 2
+cores of an AMD EPYC (bfloat16). The first article's net (a1) with our best settings, which were
+fixed before this run.
 """
 
 from fer2013_tf.recipes import Recipe
