@@ -16,6 +16,15 @@ import sys
 
 from fer2013_tf.errors import UserError
 
+FOLDERS = {"records": "tfrecords", "ckpt": "ckpt", "logs": "logs"}
+
+
+def add_folders(parser, **purposes):
+    """Adds --records, --ckpt or --logs, whichever are named, each with what it is for."""
+    for name, purpose in purposes.items():
+        text = f"{purpose} (default: %(default)s)"
+        parser.add_argument(f"--{name}", metavar="DIR", default=FOLDERS[name], help=text)
+
 
 def main_of(parser, run, argv=None):
     """Calls `run(arguments)`; returns its exit status, 0 where it returns None.

@@ -62,18 +62,11 @@ def parser():
         dest="splits",
         help="may be repeated (default: PublicTest and PrivateTest, where they hold pictures)",
     )
-    add(
-        "--records",
-        metavar="DIR",
-        default="tfrecords",
-        help="where make_records wrote (default: %(default)s)",
-    )
-    add("--ckpt", metavar="DIR", default="ckpt", help="where the runs are (default: %(default)s)")
-    add(
-        "--logs",
-        metavar="DIR",
-        default="logs",
-        help="confusion matrices go to DIR/RUN (default: %(default)s)",
+    command.add_folders(
+        result,
+        records="where make_records wrote",
+        ckpt="where the runs are",
+        logs="confusion matrices go to DIR/RUN",
     )
     add("--json", metavar="FILE", help="write the result as JSON; - for standard output alone")
     add(

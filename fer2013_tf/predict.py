@@ -34,7 +34,7 @@ def parser():
         default=checkpoints.SHIPPED_NAME,
         help="run under --ckpt whose best checkpoint answers (default: the shipped weights)",
     )
-    add("--ckpt", metavar="DIR", default="ckpt", help="where the runs are (default: %(default)s)")
+    command.add_folders(result, ckpt="where the runs are")
     add("--json", action="store_true", help="one JSON object a line")
     return result
 

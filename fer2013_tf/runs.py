@@ -28,13 +28,7 @@ def parser():
     add = result.add_argument
     add("action", nargs="?", choices=("list", "prune"), default="list", help="default: list")
     add("names", metavar="RUN", nargs="*", help="runs to delete")
-    add("--ckpt", metavar="DIR", default="ckpt", help="where the runs are (default: %(default)s)")
-    add(
-        "--logs",
-        metavar="DIR",
-        default="logs",
-        help="where their events are (default: %(default)s)",
-    )
+    command.add_folders(result, ckpt="where the runs are", logs="where their events are")
     add("--yes", action="store_true", help="delete without asking")
     return result
 

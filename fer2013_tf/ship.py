@@ -36,7 +36,7 @@ def parser():
         default="best",
         help="best, latest or STEP (default: %(default)s)",
     )
-    add("--ckpt", metavar="DIR", default="ckpt", help="where the runs are (default: %(default)s)")
+    command.add_folders(result, ckpt="where the runs are")
     add("--out", metavar="DIR", default=str(checkpoints.SHIPPED), help="default: %(default)s")
     return result
 

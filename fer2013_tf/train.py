@@ -61,23 +61,11 @@ def parser():
         dest="settings",
         help="override a setting of the recipe; may be repeated",
     )
-    add(
-        "--records",
-        metavar="DIR",
-        default="tfrecords",
-        help="where make_records wrote (default: %(default)s)",
-    )
-    add(
-        "--ckpt",
-        metavar="DIR",
-        default="ckpt",
-        help="checkpoints go to DIR/RUN (default: %(default)s)",
-    )
-    add(
-        "--logs",
-        metavar="DIR",
-        default="logs",
-        help="TensorBoard events go to DIR/RUN (default: %(default)s)",
+    command.add_folders(
+        result,
+        records="where make_records wrote",
+        ckpt="checkpoints go to DIR/RUN",
+        logs="TensorBoard events go to DIR/RUN",
     )
     add(
         "--input",
