@@ -15,11 +15,14 @@ BATCH = 256
 
 
 class Classifier:
-    """One evaluation graph in a session; use as a context manager."""
+    """One evaluation graph in a session; use as a context manager.
 
-    def __init__(self, recipe, data, *, precision="float32"):
+    In float32 whatever the training computes in, so that every command gives the same figures.
+    """
+
+    def __init__(self, recipe, data):
         self.net = graphs.build_eval(recipe, data)
-        self._session = tf.Session(graph=self.net.graph, config=devices.session_config(precision))
+        self._session = tf.Session(graph=self.net.graph, config=devices.session_config())
 
     def __enter__(self):
         return self

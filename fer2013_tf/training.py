@@ -61,11 +61,10 @@ class Trainer:
 
     def train(self):
         """Trains to the recipe's last epoch. Returns the signal that ended it early, or None."""
-        precision = self.settings["precision"]
-        config = devices.session_config(precision)
+        config = devices.session_config(self.settings["precision"])
         with (
             tf.Session(graph=self.net.graph, config=config) as session,
-            Classifier(self.recipe, self.data, precision=precision) as classifier,
+            Classifier(self.recipe, self.data) as classifier,
             Interrupts() as interrupts,
         ):
             step = self._restore(session)
