@@ -104,7 +104,7 @@ class TestCsvLayouts:
             assert sum(1 for _ in sources.open_source(path).faces()) == rows
             peaks.append(tracemalloc.get_traced_memory()[1])
             tracemalloc.stop()
-        # The thread that reads ahead holds a block more or less as the rows end. The file grew by 20.
+        # The thread that reads ahead holds a block more or less at the end; the file grew by 20.
         assert peaks[1] < peaks[0] + 2 * fer2013_csv._BLOCK
 
 
