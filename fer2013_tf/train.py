@@ -99,7 +99,7 @@ def run(args):
         resumes = this.exists() and not args.fresh
         recipe, settings = _resumed(this, args, manifest) if resumes else _new(args, manifest)
         print(f"run {this.name}: recipe {recipe.name}, net {recipe.net}")
-        print("precision {precision}, input {input}, seed {seed}".format(**settings))
+        print("input {input}, seed {seed}".format(**settings))
         return _train(this, args, recipe, settings)
 
 
@@ -188,6 +188,8 @@ def _resumed(this, args, manifest):
         )
     changed = recipes.with_settings(recipe, args.settings)
     given = _given(args)
+    if args.precision is None:
+        print(f"precision {settings['precision']}: as this run began")
     step = max((c.step for c in this.checkpoints()), default=0)
     changes = [
         {"step": step, "key": key, "from": before, "to": after}
