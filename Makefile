@@ -16,7 +16,7 @@ ARGS :=
 # An environment whose Python no longer runs (upgraded, removed) is made anew.
 $(shell $(PY) -c "" 2>/dev/null || rm -f $(VENV)/.made $(VENV)/.installed $(VENV)/.installed-dev)
 
-.PHONY: help demo test lint format clean
+.PHONY: help demo test lint format clean bench-env
 .DELETE_ON_ERROR:
 
 help:
@@ -24,6 +24,7 @@ help:
 	@echo "make test     set up, then the tests; ARGS='-m slow' or any other of pytest's arguments"
 	@echo "make lint     ruff's checks and its formatting"
 	@echo "make format   formats, and mends what ruff can mend"
+	@echo "make bench-env  PyTorch, a peer that benchmarks/ needs, in .venv-bench"
 	@echo "make clean    removes demo/, caches and builds; .venv, tfrecords, ckpt and logs stay"
 
 demo: $(VENV)/.installed
@@ -52,6 +53,11 @@ lint: $(VENV)/.installed-dev
 format: $(VENV)/.installed-dev
 	$(PY) -m ruff check --fix .
 	$(PY) -m ruff format .
+
+# From PyPI; on Linux that is the build with CUDA (several GB) unless pip is told of one without.
+bench-env: $(VENV)/.installed
+	$(PY) -m venv .venv-bench
+	.venv-bench/bin/python -m pip install --disable-pip-version-check "torch>=2.6" numpy tqdm
 
 clean:
 	rm -rf demo build dist *.egg-info .pytest_cache .ruff_cache .hypothesis .coverage

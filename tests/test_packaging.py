@@ -94,8 +94,8 @@ def test_shown_commands_are_accepted(page, command, arguments):
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_shown_make_targets_exist(page):
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    targets = set(re.findall(r"^([a-z]+):", makefile, re.MULTILINE))
-    named = re.findall(r"(?:^ +|`)make ([a-z]+)", text(page), re.MULTILINE)
+    targets = set(re.findall(r"^([a-z-]+):", makefile, re.MULTILINE))
+    named = re.findall(r"(?:^ +|`)make ([a-z-]+)", text(page), re.MULTILINE)
     assert set(named) <= targets
 
 

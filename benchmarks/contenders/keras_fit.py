@@ -1,0 +1,75 @@
+"""Keras 3 `fit`, as its guides write it; with XLA (`jit_compile`) where asked for."""
+
+import os
+import time
+
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+
+import keras
+import numpy as np
+
+from benchmarks import contenders
+
+STEPS = 20
+
+
+def net():
+    """The net of the contenders, layers in the order Keras' own examples have."""
+    layers = keras.layers
+    model = keras.Sequential([keras.Input((contenders.SIZE, contenders.SIZE, 1))])
+    for filters in (64, 64, 128):
+        model.add(layers.Conv2D(filters, 5, padding="same", use_bias=False))
+        model.add(layers.BatchNormalization())
+        model.add(layers.ReLU())
+        model.add(layers.MaxPooling2D(3, 2, padding="same"))
+    model.add(layers.Flatten())
+    for _ in range(2):
+        model.add(layers.Dropout(contenders.DROPOUT))
+        model.add(layers.Dense(512, use_bias=False))
+        model.add(layers.BatchNormalization())
+        model.add(layers.ReLU())
+    model.add(layers.Dropout(contenders.DROPOUT))
+    # Under mixed precision the guides keep the output in float32.
+    model.add(layers.Dense(contenders.CLASSES, dtype="float32"))
+    return model
+
+
+class Clock(keras.callbacks.Callback):
+    """Seconds of each batch after the warm-up; stops `fit` when the time is up."""
+
+    def __init__(self, seconds):
+        super().__init__()
+        self.seconds, self.ends = seconds, []
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.ends.append(time.perf_counter())
+        if len(self.ends) > contenders.WARM_UP:
+            spent = self.ends[-1] - self.ends[contenders.WARM_UP]
+            self.model.stop_training = spent > self.seconds
+
+
+def main():
+    args = contenders.arguments(("float32", "mixed_bfloat16", "jit"))
+    if args.precision == "mixed_bfloat16":
+        keras.mixed_precision.set_global_policy("mixed_bfloat16")
+    model = net()
+    optimizer = keras.optimizers.Adam(contenders.RATE, use_ema=True, ema_momentum=contenders.EMA)
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(optimizer, loss, jit_compile=args.precision == "jit")
+    images, labels = contenders.synthetic(args.batch * STEPS)
+    clock = Clock(args.seconds)
+    model.fit(
+        images,
+        labels,
+        batch_size=args.batch,
+        epochs=10**6,
+        verbose=0,
+        callbacks=[clock],
+    )
+    durations = np.diff(clock.ends[contenders.WARM_UP :])
+    parameters = sum(int(np.prod(w.shape)) for w in model.trainable_weights)
+    contenders.report(rate=args.batch / float(np.median(durations)), parameters=parameters)
+
+
+if __name__ == "__main__":
+    main()

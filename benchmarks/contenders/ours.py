@@ -1,0 +1,49 @@
+"""fer2013_tf's own train graph, fed a synthetic batch."""
+
+import numpy as np
+import tensorflow.compat.v1 as tf
+
+from benchmarks import contenders
+from fer2013_tf import devices, emotions, graphs, inputs, recipes
+
+SETTINGS = (
+    "optimizer=adam",
+    "schedule=constant",
+    "l2=0",
+    f"net.dropout_rates={(contenders.DROPOUT,) * 3}",
+)
+
+
+def synthetic(_, recipe, *, seed, step):
+    """An input pipeline without input: the same batch at every step."""
+    images, labels = contenders.synthetic(recipe.batch_size)
+    # A default instead of a constant, which could be folded into what follows.
+    return inputs.Pipeline(
+        tf.placeholder_with_default(images, images.shape),
+        tf.placeholder_with_default(labels, labels.shape),
+        lambda session: None,
+        lambda: None,
+    )
+
+
+def main():
+    args = contenders.arguments(("bfloat16", "float32"))
+    graphs.INPUTS["synthetic"] = synthetic
+    recipe = recipes.with_settings(
+        recipes.load("lenet"),
+        [*SETTINGS, f"batch_size={args.batch}", f"learning_rate={contenders.RATE}"],
+    )
+    data = {"classes": list(emotions.FER2013), "counts": {"Training": {"all": 28709}}}
+    net = graphs.build_train(None, recipe, data, seed=0, input_kind="synthetic")
+    with net.graph.as_default():
+        parameters = int(sum(np.prod(v.shape.as_list()) for v in tf.trainable_variables()))
+    with tf.Session(graph=net.graph, config=devices.session_config(args.precision)) as session:
+        session.run(net.init)
+        rate = contenders.measure(
+            lambda: session.run([net.train_op, net.loss]), args.batch, args.seconds
+        )
+    contenders.report(rate=rate, parameters=parameters)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,64 @@
+"""PyTorch: eager or compiled, float32 or autocast to bfloat16, channels last, fused Adam."""
+
+import torch
+from torch import nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from benchmarks import contenders
+
+
+def net():
+    """The net of the contenders."""
+    layers, channels = [], 1
+    for filters in (64, 64, 128):
+        layers += [
+            nn.Conv2d(channels, filters, 5, padding=2, bias=False),
+            nn.BatchNorm2d(filters),
+            nn.ReLU(inplace=True),
+            nn.MaxPool2d(3, 2, padding=1),
+        ]
+        channels = filters
+    layers.append(nn.Flatten())
+    units = 128 * (contenders.SIZE // 8) ** 2
+    for _ in range(2):
+        layers += [
+            nn.Dropout(contenders.DROPOUT),
+            nn.Linear(units, 512, bias=False),
+            nn.BatchNorm1d(512),
+            nn.ReLU(inplace=True),
+        ]
+        units = 512
+    return nn.Sequential(
+        *layers, nn.Dropout(contenders.DROPOUT), nn.Linear(512, contenders.CLASSES)
+    )
+
+
+def main():
+    args = contenders.arguments(("float32", "bfloat16", "compiled", "compiled_bfloat16"))
+    torch.manual_seed(0)
+    model = net().to(memory_format=torch.channels_last)
+    average = AveragedModel(
+        model, multi_avg_fn=get_ema_multi_avg_fn(contenders.EMA), use_buffers=False
+    )
+    optimizer = torch.optim.Adam(model.parameters(), contenders.RATE, fused=True)
+    loss_of = nn.CrossEntropyLoss()
+    images, labels = contenders.synthetic(args.batch)
+    images = torch.from_numpy(images).permute(0, 3, 1, 2).to(memory_format=torch.channels_last)
+    labels = torch.from_numpy(labels)
+    forward = torch.compile(model) if args.precision.startswith("compiled") else model
+    autocast = torch.autocast("cpu", torch.bfloat16, enabled=args.precision.endswith("bfloat16"))
+
+    def step():
+        optimizer.zero_grad(set_to_none=True)
+        with autocast:
+            loss = loss_of(forward(images), labels)
+        loss.backward()
+        optimizer.step()
+        average.update_parameters(model)
+
+    rate = contenders.measure(step, args.batch, args.seconds)
+    contenders.report(rate=rate, parameters=sum(p.numel() for p in model.parameters()))
+
+
+if __name__ == "__main__":
+    main()
