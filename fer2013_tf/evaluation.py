@@ -33,7 +33,7 @@ def choose_run(root, name):
     newest = checkpoints.runs(root)
     if newest:
         return newest[0].name, f"the newest run under {root}"
-    return checkpoints.SHIPPED_NAME, f"no run under {root}: the weights that come with the program"
+    return checkpoints.SHIPPED_NAME, f"no run under {root}: the default weights"
 
 
 def find_members(root, name, ensemble):
@@ -86,10 +86,13 @@ def _of_run(root, name, wanted):
 
 
 def shipped():
-    """The weights that come with the program."""
+    """The default weights, which `ship` packs."""
     path = checkpoints.SHIPPED / checkpoints.WEIGHTS
     if not path.exists():
-        raise UserError(f"{path}: this copy has no shipped weights; train a run first")
+        raise UserError(
+            f"{path}: this copy has no shipped weights; train a run and name it with --run, "
+            "or pack it with: python -m fer2013_tf.ship --run NAME"
+        )
     recipe, settings = checkpoints.read_recipe(checkpoints.SHIPPED / "recipe.json")
     return Member(checkpoints.SHIPPED_NAME, str(path), recipe, settings["data"])
 

@@ -62,8 +62,10 @@ def test_every_package_is_installed(metadata):
 def test_all_shipped_weights_are_installed(metadata):
     patterns = metadata["package_data"]["fer2013_tf"]
     shipped = [path for path in (ROOT / "fer2013_tf" / "weights").rglob("*") if path.is_file()]
-    assert {"weights.npz", "recipe.json", "evaluation.json"} <= {path.name for path in shipped}
-    assert sum(path.stat().st_size for path in shipped) < 8 * 2**20
+    assert {"recipe.json", "evaluation.json"} <= {path.name for path in shipped}
+    # Not in the repository; installed where `ship` has made it.
+    shipped = {*shipped, ROOT / "fer2013_tf" / "weights" / "weights.npz"}
+    assert sum(path.stat().st_size for path in shipped if path.exists()) < 8 * 2**20
     for path in shipped:
         name = str(path.relative_to(ROOT / "fer2013_tf"))
         assert any(fnmatch(name, p.replace("**/", "*")) for p in patterns), name

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fer2013_tf import evaluation, faces, predict, records
+from fer2013_tf import checkpoints, evaluation, faces, predict, records, ship
 from fer2013_tf.errors import UserError
 
 
@@ -63,8 +63,16 @@ def test_bad_pictures_are_listed_after_the_good_ones(whole, pictures, tmp_path, 
     assert "cut.png: damaged" in error
 
 
-def test_the_weights_that_come_with_the_package_answer(pictures, capsys):
+def test_the_default_weights_answer_where_no_run_is_named(
+    whole, pictures, tmp_path, monkeypatch, capsys
+):
     files, images = pictures
+    monkeypatch.setattr(checkpoints, "SHIPPED", tmp_path)
+    assert predict.main([str(files[0])]) == 2
+    assert "python -m fer2013_tf.ship --run NAME" in capsys.readouterr().err
+    packed = ["--run", "r", "--ckpt", str(whole / "ckpt"), "--out", str(tmp_path)]
+    assert ship.main(packed) == 0
+    capsys.readouterr()
     assert predict.main([str(files[0]), "--json"]) == 0
     line = json.loads(capsys.readouterr().out)
     assert line["weights"] == "shipped" and len(line["probabilities"]) == 7
