@@ -127,8 +127,9 @@ def _splits(args, say):
     manifest = records.load(args.records)
     held_out = [emotions.PUBLIC_TEST, emotions.PRIVATE_TEST]
     filled = [split for split in held_out if records.split_size(manifest, split)]
-    for split in set(held_out) - set(filled):
-        say(f"{split}: left out, {args.records} holds no picture of it")
+    for split in held_out:
+        if split not in filled:
+            say(f"{split}: left out, {args.records} holds no picture of it")
     return filled or held_out
 
 

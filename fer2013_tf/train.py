@@ -155,15 +155,13 @@ def _check_folder(this, fresh):
 def _new(args, manifest):
     recipe = recipes.with_settings(recipes.load(args.recipe or "lenet"), args.settings)
     given = {**DEFAULTS, **_given(args)}
-    if args.precision is None:
-        given["precision"] = _precision(given["precision"])
+    given["precision"] = _precision(given["precision"])
     return recipe, {"data": _description(manifest), **given, "changes": []}
 
 
 def _given(args):
     """What the command line says of the settings in DEFAULTS."""
-    given = {key: getattr(args, key) for key in DEFAULTS if getattr(args, key) is not None}
-    return given if args.precision is None else {**given, "precision": _precision(args.precision)}
+    return {key: getattr(args, key) for key in DEFAULTS if getattr(args, key) is not None}
 
 
 def _precision(wanted):
@@ -188,7 +186,9 @@ def _resumed(this, args, manifest):
         )
     changed = recipes.with_settings(recipe, args.settings)
     given = _given(args)
-    if args.precision is None:
+    if "precision" in given:
+        given["precision"] = _precision(given["precision"])
+    else:
         print(f"precision {settings['precision']}: as this run began")
     step = max((c.step for c in this.checkpoints()), default=0)
     changes = [

@@ -8,6 +8,7 @@ import pytest
 
 from fer2013_tf import recipes
 from fer2013_tf.errors import UserError
+from fer2013_tf.nets import layers
 
 
 @pytest.mark.parametrize("name", recipes.names())
@@ -18,6 +19,10 @@ def test_every_recipe_is_valid_and_says_how_to_run_it(name):
     document = importlib.import_module(f"fer2013_tf.recipes.{name}").__doc__
     assert document.startswith(f"python -m fer2013_tf.train --recipe {name}")
     assert re.search(r"PrivateTest .* %.*\bminutes?\b", document, re.DOTALL)
+
+
+def test_the_kinds_of_weights_are_those_of_the_layers():
+    assert recipes.WEIGHT_KINDS == layers.WEIGHT_KINDS
 
 
 def test_the_three_recipes_are_there():
