@@ -30,18 +30,27 @@ def choose_precision(wanted):
     return "bfloat16", f"the CPU has {flag}; --precision float32 repeats bit for bit"
 
 
-def session_config(precision="float32"):
-    """A ConfigProto: GPU memory grows as needed; bfloat16 by oneDNN's graph rewrite.
+def spectral_pays(precision):
+    """Whether convolutions are faster by their transform (nets/spectral.py) than directly.
 
-    Variables, their updates and the loss stay float32 under the rewrite; convolutions, matrix
-    products and batch normalization take bfloat16.
+    On CPUs, except in bfloat16 on one with AMX: its tiles do the direct convolution's products
+    faster than memory can feed the transforms. On a GPU cuDNN chooses for itself.
+    """
+    import tensorflow as tf
+
+    if tf.config.list_physical_devices("GPU"):
+        return False
+    return precision == "float32" or bfloat16_flag() != "amx_bf16"
+
+
+def session_config():
+    """A ConfigProto: GPU memory grows as needed; one operation at a time, on all cores.
+
+    Operations of a training step are large enough to use all cores, and contend for memory when two
+    run at once.
     """
     import tensorflow.compat.v1 as tf
-    from tensorflow.core.protobuf import rewriter_config_pb2
 
-    config = tf.ConfigProto(allow_soft_placement=True)
+    config = tf.ConfigProto(allow_soft_placement=True, inter_op_parallelism_threads=1)
     config.gpu_options.allow_growth = True
-    if precision == "bfloat16":
-        rewrites = config.graph_options.rewrite_options
-        rewrites.auto_mixed_precision_onednn_bfloat16 = rewriter_config_pb2.RewriterConfig.ON
     return config

@@ -44,14 +44,25 @@ class EvalGraph(NamedTuple):
     assign: dict  # variable name -> (placeholder, assign op)
 
 
-def build_train(folder, recipe, data, *, seed, input_kind="tfdata"):
-    """The training graph on the records in `folder`. data: their manifest; see steps_per_epoch."""
+def build_train(
+    folder, recipe, data, *, seed, input_kind="tfdata", precision="float32", spectral=True
+):
+    """The training graph on the records in `folder`. data: their manifest; see steps_per_epoch.
+
+    precision: float32 or bfloat16, for what is not a variable, an update or the loss. spectral:
+    whether convolutions go by their transform where that saves.
+    """
     with tf.Graph().as_default() as graph:
         tf.set_random_seed(seed)
         step = tf.train.create_global_step()
         with tf.name_scope("draws"):
             draws = tf.stack([tf.constant(seed, tf.int64), step.read_value()])
-        ledger = layers.Ledger(bn_momentum=recipe.bn_momentum, dropout_seed=draws)
+        ledger = layers.Ledger(
+            bn_momentum=recipe.bn_momentum,
+            dropout_seed=draws,
+            dtype=tf.as_dtype(precision),
+            spectral=spectral,
+        )
         pipeline = INPUTS[input_kind](folder, recipe, seed=seed, step=step)
         logits, end_points = nets.build(
             recipe.net,

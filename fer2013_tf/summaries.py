@@ -22,6 +22,7 @@ def details(images, end_points, gradients, statistics):
     """
     parts = [tf.summary.image("augmented_input", images, max_outputs=WATCHED)]
     for name, activation in end_points.items():
+        activation = tf.cast(activation, tf.float32)
         parts.append(tf.summary.histogram(f"activations/{name}", activation[:WATCHED]))
         if name.startswith("conv"):
             grid = feature_grid(activation[0])

@@ -48,7 +48,13 @@ class Trainer:
         self.logs = str(logs)
         self.history = []
         self.net = graphs.build_train(
-            folder, recipe, self.data, seed=self.seed, input_kind=settings["input"]
+            folder,
+            recipe,
+            self.data,
+            seed=self.seed,
+            input_kind=settings["input"],
+            precision=settings["precision"],
+            spectral=devices.spectral_pays(settings["precision"]),
         )
         self.epoch_steps = graphs.steps_per_epoch(recipe, self.data)
         self.pictures = _watched_pictures(folder, self.seed)
@@ -61,7 +67,7 @@ class Trainer:
 
     def train(self):
         """Trains to the recipe's last epoch. Returns the signal that ended it early, or None."""
-        config = devices.session_config(self.settings["precision"])
+        config = devices.session_config()
         with (
             tf.Session(graph=self.net.graph, config=config) as session,
             Classifier(self.recipe, self.data) as classifier,

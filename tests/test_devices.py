@@ -37,9 +37,18 @@ def test_a_format_asked_for_stays():
         devices.choose_precision("half")
 
 
-def test_the_rewrite_is_on_for_bfloat16_only():
-    name = "auto_mixed_precision_onednn_bfloat16"
-    for precision, on in (("float32", 0), ("bfloat16", 1)):
-        config = devices.session_config(precision)
-        assert getattr(config.graph_options.rewrite_options, name) == on
-        assert config.gpu_options.allow_growth
+def test_the_transform_pays_but_for_tiles_and_gpus(monkeypatch):
+    import tensorflow as tf
+
+    gpus = []
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: gpus)
+    for flag, expected in ((None, True), ("avx512_bf16", True), ("amx_bf16", False)):
+        monkeypatch.setattr(devices, "bfloat16_flag", lambda: flag)
+        assert devices.spectral_pays("bfloat16") is expected
+        assert devices.spectral_pays("float32") is True
+    gpus.append("a GPU")
+    assert devices.spectral_pays("float32") is False
+
+
+def test_a_session_grows_on_a_gpu():
+    assert devices.session_config().gpu_options.allow_growth

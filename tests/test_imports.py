@@ -23,7 +23,9 @@ ROOMS = (
     "plots",
     "recipes",
     "recipes.*",
-    "augment objective optimise summaries nets.layers",
+    "augment objective optimise summaries nets.layers.spectral nets.layers.moments",
+    "nets.layers",
+    "nets.layers.*",
     "inputs",
     "queue_inputs",
     "nets",
@@ -37,8 +39,9 @@ ROOMS = (
 
 # Narrower than the order alone: what these may import, and nothing else of the package.
 ONLY = {
-    "nets.*": "errors nets.layers",
-    "nets.layers": "errors",
+    "nets.layers.*": "errors nets.layers nets.layers.moments",
+    "nets.layers": "errors nets.layers.spectral",
+    "nets.*": "errors nets.layers nets.layers.grey",
     "recipes.*": "recipes",
     "sources.*": "errors emotions faces sources",
 }
@@ -103,6 +106,7 @@ def room_of(name):
 
 
 def entry_for(table, name):
+    """By its own name, or by the first pattern that matches."""
     return table.get(name) or next((v for k, v in table.items() if fnmatch(name, k)), None)
 
 

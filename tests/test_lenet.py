@@ -84,6 +84,53 @@ def pictures():
     return np.random.default_rng(0).normal(size=(4, 48, 48, 1)).astype(np.float32)
 
 
+def gradients(images, **how):
+    """{variable: gradient} of a fixed function of the logits, and the end points, in training."""
+    with tf.Graph().as_default() as graph:
+        ledger = layers.Ledger(dropout_seed=tf.constant([1, 2], tf.int64), **how)
+        logits, points = nets.build(
+            "lenet", tf.constant(images), training=True, num_classes=7, ledger=ledger
+        )
+        assert logits.dtype == tf.float32
+        weights = tf.trainable_variables()
+        loss = tf.reduce_sum(logits * np.arange(28, dtype=np.float32).reshape(4, 7) / 28)
+        found = tf.gradients(loss, weights)
+        points = {name: tf.cast(point, tf.float32) for name, point in points.items()}
+        draw = np.random.default_rng(5)
+        values = [
+            draw.normal(size=v.shape.as_list()) * 0.05 + (v.shape.ndims == 1) for v in weights
+        ]
+        with tf.Session(graph=graph) as session:
+            session.run(tf.global_variables_initializer())
+            for variable, value in zip(weights, values):
+                variable.load(value, session)
+            return session.run([{v.op.name: g for v, g in zip(weights, found)}, points])
+
+
+def apart(found, expected):
+    return np.sqrt(np.mean((found - expected) ** 2) / np.mean(np.square(expected)))
+
+
+def all_apart(found, expected):
+    """Relative differences of the gradients and of the end points, by name."""
+    return {
+        name: apart(values[name], others[name])
+        for values, others in zip(found, expected)
+        for name in others
+    }
+
+
+def test_the_transform_changes_nothing_but_rounding(pictures):
+    expected = gradients(pictures)
+    exact = all_apart(gradients(pictures, spectral=True), expected)
+    assert max(exact.values()) < 2e-3, exact
+    # Where rounding turns the choice of a ReLU or a pool, gradients of few pictures differ much.
+    direct = all_apart(gradients(pictures, dtype=tf.bfloat16), expected)
+    spectral = all_apart(gradients(pictures, dtype=tf.bfloat16, spectral=True), expected)
+    for name in direct:
+        assert spectral[name] < 1.5 * direct[name] + 0.1, name
+
+
 def test_statistics_move_in_training_and_never_in_evaluation(pictures):
     _, before, after = run_once("lenet", True, pictures)
     assert len(before) == 10

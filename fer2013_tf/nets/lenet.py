@@ -20,6 +20,7 @@ import tensorflow.compat.v1 as tf
 
 from fer2013_tf.errors import UserError
 from fer2013_tf.nets import layers
+from fer2013_tf.nets.layers import grey
 
 CONVOLUTIONS = (("1", 64), ("2", 64), ("3", 128))
 DENSE_UNITS = 512
@@ -43,6 +44,8 @@ def build(
 ):
     """images: float32 [n, h, w, c] -> (logits float32 [n, num_classes], end_points).
 
+    In between, and in the end points, numbers are of ledger.dtype.
+
     norm: bn, lrn (after each pool, as AlexNet has it) or none. bias_with_bn: a bias also where
     there is BN. dense_bn: BN on fc1 and fc2 (with norm="bn"). dropout_rates: rates (not keep
     probabilities) before fc1, fc2 and logits.
@@ -55,15 +58,33 @@ def build(
             x = layers.bias(x)
         return layers.batch_norm(x, training=training, ledger=ledger) if bn else x
 
-    def conv_block(x, number, filters):
+    def conv_block(x, layout, number, filters):
+        wanted = layers.layout_for(x, filters, KERNEL, layout=layout, ledger=ledger)
+        x = layers.rearrange(x, layout, wanted)
         with tf.variable_scope(f"conv{number}"):
-            x = shift_and_scale(layers.conv(x, filters, KERNEL, ledger=ledger), norm == "bn")
-            end_points[f"conv{number}"] = activate(x)
+            x = layers.conv(x, filters, KERNEL, layout=wanted, ledger=ledger)
+            x = shift_and_scale(x, norm == "bn")
+            end_points[f"conv{number}"] = layers.rearrange(activate(x), wanted, layers.NHWC)
         with tf.name_scope(f"pool{number}"):
-            x = activate(tf.nn.max_pool2d(x, POOL, STRIDE, "SAME"))
+            x = activate(layers.max_pool(x, POOL, STRIDE, layout=wanted))
             if norm == "lrn":
                 x = tf.nn.lrn(x, depth_radius=4, bias=1.0, alpha=0.001 / 9, beta=0.75)
-        end_points[f"pool{number}"] = x
+        end_points[f"pool{number}"] = layers.rearrange(x, wanted, layers.NHWC)
+        return x, wanted
+
+    def first_block(x, number, filters):
+        with tf.variable_scope(f"conv{number}"):
+            whole, x = grey.conv_norm_relu_pool(
+                x,
+                filters,
+                KERNEL,
+                pool=POOL,
+                stride=STRIDE,
+                pool_scope=f"pool{number}",
+                training=training,
+                ledger=ledger,
+            )
+        end_points[f"conv{number}"], end_points[f"pool{number}"] = whole, x
         return x
 
     def dense_block(x, number, rate):
@@ -74,16 +95,22 @@ def build(
         end_points[f"fc{number}"] = x
         return x
 
-    end_points, x = {}, images
-    for number, filters in CONVOLUTIONS:
-        x = conv_block(x, number, filters)
+    end_points, blocks, layout = {}, list(CONVOLUTIONS), layers.NHWC
+    if images.shape[-1] == 1 and norm == "bn" and activation == "relu" and not bias_with_bn:
+        x = first_block(images, *blocks.pop(0))
+    else:
+        x = tf.cast(images, ledger.dtype)
+    for number, filters in blocks:
+        x, layout = conv_block(x, layout, number, filters)
     with tf.name_scope("flatten"):
+        x = layers.rearrange(x, layout, layers.NHWC)
         x = tf.reshape(x, [-1, x.shape[1:].num_elements()])
     for number, rate in zip("12", dropout_rates):
         x = dense_block(x, number, rate)
     with tf.variable_scope("logits"):
         x = layers.dropout(x, dropout_rates[2], training=training, ledger=ledger)
-        logits = layers.bias(layers.dense(x, num_classes, ledger=ledger, kind=layers.OUTPUT))
+        x = layers.dense(x, num_classes, ledger=ledger, kind=layers.OUTPUT)
+        logits = layers.bias(tf.cast(x, tf.float32))
     end_points["logits"] = logits
     return logits, end_points
 
