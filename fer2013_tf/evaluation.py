@@ -109,7 +109,8 @@ def answers(members, images, *, tta="none", kind="probabilities"):
             if built != (member.recipe, member.data):
                 if classifier:
                     classifier.close()
-                classifier = inference.Classifier(member.recipe, member.data)
+                few = len(images) <= inference.FEW
+                classifier = inference.Classifier(member.recipe, member.data, single=few)
                 built = member.recipe, member.data
             classifier.load(checkpoints.read_shadows(member.path), where=member.path)
             if kind == "logits":

@@ -99,14 +99,15 @@ def build_train(
     )
 
 
-def build_eval(recipe, data):
+def build_eval(recipe, data, *, spectral=False):
     """The evaluation graph: no dropout, no augmentation, moving statistics, nothing that updates.
 
-    data: classes, size, mean and deviation, as in the manifest or recipe.json.
+    data: classes, size, mean and deviation, as in the manifest or recipe.json. spectral: as in
+    `build_train`; it pays for batches.
     """
     with tf.Graph().as_default() as graph:
         images = tf.placeholder(tf.uint8, [None, *data["size"]], "images")
-        ledger = layers.Ledger()
+        ledger = layers.Ledger(spectral=spectral)
         logits, end_points = nets.build(
             recipe.net,
             inputs.prepare(images, recipe, data),

@@ -12,16 +12,20 @@ from fer2013_tf import devices, graphs
 from fer2013_tf.errors import UserError
 
 BATCH = 256
+# Up to so many pictures a call are few.
+FEW = 4
 
 
 class Classifier:
     """One evaluation graph in a session; use as a context manager.
 
     In float32 whatever the training computes in, so that every command gives the same figures.
+    single: for a few pictures a call; a convolution's kernel is not worth transforming for those.
     """
 
-    def __init__(self, recipe, data):
-        self.net = graphs.build_eval(recipe, data)
+    def __init__(self, recipe, data, *, single=False):
+        spectral = not single and devices.spectral_pays("float32")
+        self.net = graphs.build_eval(recipe, data, spectral=spectral)
         self._session = tf.Session(graph=self.net.graph, config=devices.session_config())
 
     def __enter__(self):

@@ -9,8 +9,8 @@ import tensorflow.compat.v1 as tf
 def of_grey_conv(images, kernel):
     """Moments of the SAME convolution of images [n, h, w, 1] with kernel [k, k, 1, d], float32.
 
-    Returns (mean [d], biased variance [d], count): y = p w for a patch p, so that mean y = (mean p) w
-    and var y = w' cov(p) w. Differentiable in the kernel; the images are taken as given.
+    Returns (mean [d], biased variance [d], count): y = p w for a patch p, so that the mean is
+    mean(p) w and the variance w' cov(p) w. Differentiable in the kernel, not in the images.
     """
     size, _, _, filters = kernel.shape.as_list()
     n, height, width, _ = images.shape.as_list()
@@ -45,7 +45,7 @@ def _patch_sums(images, size):
 
 
 def _row_pairs(rows, height, size):
-    """rows [h + k - 1, n, w] -> [k, k, w, w]: at (i, j) the sum over p < h of row[p + i]' row[p + j]."""
+    """rows [h + k - 1, n, w] -> [k, k, w, w]: (i, j) is the sum over p < h of row[p+i]'row[p+j]."""
     wide = rows.shape[2]
 
     first = tf.reshape(rows[:height], [-1, wide])
