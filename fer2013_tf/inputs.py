@@ -15,6 +15,7 @@ import tensorflow.compat.v1 as tf
 
 from fer2013_tf import augment, emotions, records
 from fer2013_tf.errors import UserError
+from fer2013_tf.shards import Shards
 
 SCALINGS = ("unit", "mean", "picture")
 
@@ -87,24 +88,22 @@ def shuffled(positions, n, seed):
 
 
 def build(folder, recipe, *, seed, step):
-    """The Training split, held in memory as uint8. step: the graph's global step variable."""
+    """The Training split, read where it lies. step: the graph's global step variable."""
     data = records.load(folder)
-    faces = records.read(folder, emotions.TRAINING)
-    n = len(faces.labels)
+    shards = Shards(folder, emotions.TRAINING)
     with tf.device("/cpu:0"), tf.name_scope("input"):
-        # Fed once when the iterator starts: a constant would put the whole set into the graph.
-        pictures = tf.placeholder(tf.uint8, faces.images.shape, "pictures")
-        labels = tf.placeholder(tf.int64, [n], "labels")
         first_step = tf.placeholder(tf.int64, [], "first_step")
 
         # AutoGraph has nothing to convert here, and would wrap a UserError in one of its own.
         @tf.autograph.experimental.do_not_convert
         def batch_at(number):
             positions = number * recipe.batch_size + tf.range(recipe.batch_size, dtype=tf.int64)
-            chosen = shuffled(positions, n, seed)
+            chosen = shuffled(positions, len(shards), seed)
             draw = tf.stack([tf.constant(seed, tf.int64), number])
-            images = prepare(tf.gather(pictures, chosen), recipe, data, seed=draw)
-            return images, tf.gather(labels, chosen)
+            pictures, labels = tf.numpy_function(shards.read, [chosen], [tf.uint8, tf.int64])
+            pictures.set_shape([recipe.batch_size, *data["size"]])
+            labels.set_shape([recipe.batch_size])
+            return prepare(pictures, recipe, data, seed=draw), labels
 
         steps = tf.data.Dataset.counter(first_step)
         batches = steps.map(batch_at, num_parallel_calls=1, deterministic=True).prefetch(2)
@@ -112,7 +111,6 @@ def build(folder, recipe, *, seed, step):
         images, targets = iterator.get_next()
 
     def start(session):
-        feed = {pictures: faces.images, labels: faces.labels, first_step: session.run(step)}
-        session.run(iterator.initializer, feed)
+        session.run(iterator.initializer, {first_step: session.run(step)})
 
     return Pipeline(images, targets, start, lambda: None)

@@ -98,6 +98,44 @@ def _varint(value):
     return bytes(digits)
 
 
+def features_of(data):
+    """Where an example of `serialise` keeps its values: {name: (start, end)} in its bytes."""
+    found = {}
+    at, end = _inside(data, 0)
+    while at < end:
+        entry, following = _inside(data, at)
+        name, value = _inside(data, entry)
+        name, start = data[name:value], value
+        for _ in range(3):  # the feature, its list, the list's one value
+            start, stop = _inside(data, start)
+        found[name] = start, stop
+        at = following
+    return found
+
+
+def integer_at(data, at):
+    """The non-negative integer whose `_varint` stands at an offset."""
+    return _read_varint(data, at)[0]
+
+
+def _inside(data, at):
+    """(start, end) of what the length-delimited field at `at` holds."""
+    length, start = _read_varint(data, at + 1)
+    return start, start + length
+
+
+def _read_varint(data, at):
+    """(value, offset behind it)."""
+    value = shift = 0
+    while True:
+        digit = data[at]
+        value |= (digit & 127) << shift
+        at += 1
+        if digit < 128:
+            return value, at
+        shift += 7
+
+
 def framed(data):
     """A record of a TFRecord file: length and its checksum, data and theirs."""
     return _framed_length(len(data)) + data + _checksum(data)

@@ -18,6 +18,7 @@ from tqdm import tqdm
 from fer2013_tf import checkpoints, devices, emotions, graphs, records, summaries
 from fer2013_tf.errors import UserError
 from fer2013_tf.inference import Classifier
+from fer2013_tf.shards import Shards
 
 # Steps between two points of the training-loss curve in TensorBoard.
 SCALAR_EVERY = 20
@@ -215,10 +216,10 @@ class Trainer:
 def _watched_pictures(folder, seed):
     """(a fixed sample of Training, PublicTest), both of PublicTest's size."""
     public = records.read(folder, emotions.PUBLIC_TEST)
-    train = records.read(folder, emotions.TRAINING)
-    size = min(len(public.labels), len(train.labels))
-    chosen = np.sort(np.random.default_rng(seed).choice(len(train.labels), size, replace=False))
-    return records.Faces(*(column[chosen] for column in train)), public
+    train = Shards(folder, emotions.TRAINING)
+    size = min(len(public.labels), len(train))
+    chosen = np.sort(np.random.default_rng(seed).choice(len(train), size, replace=False))
+    return records.Faces(*train.read(chosen), train.rows[chosen]), public
 
 
 def _accuracy(classifier, faces):

@@ -20,6 +20,7 @@ ROOMS = (
     "sources",
     "sources.*",
     "records",
+    "shards",
     "plots",
     "recipes",
     "recipes.*",
@@ -50,7 +51,7 @@ ONLY = {
 # they import in turn) does not import TensorFlow, which takes seconds.
 WITHOUT_TENSORFLOW = (
     "errors emotions specs metrics report command sources sources.* recipes recipes.* records "
-    "plots faces checkpoints make_records train eval predict runs ship"
+    "shards plots faces checkpoints make_records train eval predict runs ship"
 )
 COMMANDS = ROOMS[-1].split()
 

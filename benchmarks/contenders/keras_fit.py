@@ -1,4 +1,7 @@
-"""Keras 3 `fit`, as its guides write it; with XLA (`jit_compile`) where asked for."""
+"""Keras 3 `fit`, as its guides write it; with XLA (`jit_compile`) where asked for.
+
+On one synthetic batch after another from memory, or by tf.data with preprocessing layers.
+"""
 
 import os
 import time
@@ -9,11 +12,12 @@ import keras
 import numpy as np
 
 from benchmarks import contenders
+from benchmarks.contenders import keras_input
 
 STEPS = 20
 
 
-def net():
+def net(dropout=contenders.DROPOUT, regularizer=None):
     """The net of the contenders, layers in the order Keras' own examples have."""
     layers = keras.layers
     model = keras.Sequential([keras.Input((contenders.SIZE, contenders.SIZE, 1))])
@@ -24,11 +28,11 @@ def net():
         model.add(layers.MaxPooling2D(3, 2, padding="same"))
     model.add(layers.Flatten())
     for _ in range(2):
-        model.add(layers.Dropout(contenders.DROPOUT))
-        model.add(layers.Dense(512, use_bias=False))
+        model.add(layers.Dropout(dropout))
+        model.add(layers.Dense(512, use_bias=False, kernel_regularizer=regularizer))
         model.add(layers.BatchNormalization())
         model.add(layers.ReLU())
-    model.add(layers.Dropout(contenders.DROPOUT))
+    model.add(layers.Dropout(dropout))
     # Under mixed precision the guides keep the output in float32.
     model.add(layers.Dense(contenders.CLASSES, dtype="float32"))
     return model
@@ -56,16 +60,15 @@ def main():
     optimizer = keras.optimizers.Adam(contenders.RATE, use_ema=True, ema_momentum=contenders.EMA)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(optimizer, loss, jit_compile=args.precision == "jit")
-    images, labels = contenders.synthetic(args.batch * STEPS)
     clock = Clock(args.seconds)
-    model.fit(
-        images,
-        labels,
-        batch_size=args.batch,
-        epochs=10**6,
-        verbose=0,
-        callbacks=[clock],
-    )
+    if args.pictures:
+        pictures = np.load(args.pictures)
+        images, labels = pictures["images"][..., None], pictures["labels"]
+        given = {"x": keras_input.pipeline(images, labels, args.batch, contenders.AUGMENTATION)}
+    else:
+        images, labels = contenders.synthetic(args.batch * STEPS)
+        given = {"x": images, "y": labels, "batch_size": args.batch}
+    model.fit(**given, epochs=10**6, verbose=0, callbacks=[clock])
     durations = np.diff(clock.ends[contenders.WARM_UP :])
     parameters = sum(int(np.prod(w.shape)) for w in model.trainable_weights)
     contenders.report(rate=args.batch / float(np.median(durations)), parameters=parameters)

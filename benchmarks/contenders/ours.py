@@ -1,10 +1,10 @@
-"""fer2013_tf's own train graph, fed a synthetic batch."""
+"""fer2013_tf's own train graph, fed one synthetic batch, or records with full augmentation."""
 
 import numpy as np
 import tensorflow.compat.v1 as tf
 
 from benchmarks import contenders
-from fer2013_tf import devices, emotions, graphs, inputs, recipes
+from fer2013_tf import devices, emotions, graphs, inputs, recipes, records
 
 SETTINGS = (
     "optimizer=adam",
@@ -31,11 +31,11 @@ def main():
     )
     data = {"classes": list(emotions.FER2013), "counts": {"Training": {"all": 28709}}}
     net = graphs.build_train(
-        None,
+        args.pictures,
         recipe,
-        data,
+        records.load(args.pictures) if args.pictures else data,
         seed=0,
-        input_kind="synthetic",
+        input_kind="tfdata" if args.pictures else "synthetic",
         precision=args.precision,
         spectral=devices.spectral_pays(args.precision),
     )
@@ -43,6 +43,7 @@ def main():
         parameters = int(sum(np.prod(v.shape.as_list()) for v in tf.trainable_variables()))
     with tf.Session(graph=net.graph, config=devices.session_config()) as session:
         session.run(net.init)
+        net.pipeline.start(session)
         rate = contenders.measure(
             lambda: session.run([net.train_op, net.loss]), args.batch, args.seconds
         )

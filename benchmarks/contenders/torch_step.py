@@ -1,13 +1,17 @@
 """PyTorch: eager or compiled, float32 or autocast to bfloat16, channels last, fused Adam."""
 
+import itertools
+
+import numpy as np
 import torch
 from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from benchmarks import contenders
+from benchmarks.contenders import torch_input
 
 
-def net():
+def net(dropout=contenders.DROPOUT):
     """The net of the contenders."""
     layers, channels = [], 1
     for filters in (64, 64, 128):
@@ -22,14 +26,26 @@ def net():
     units = 128 * (contenders.SIZE // 8) ** 2
     for _ in range(2):
         layers += [
-            nn.Dropout(contenders.DROPOUT),
+            nn.Dropout(dropout),
             nn.Linear(units, 512, bias=False),
             nn.BatchNorm1d(512),
             nn.ReLU(inplace=True),
         ]
         units = 512
-    return nn.Sequential(
-        *layers, nn.Dropout(contenders.DROPOUT), nn.Linear(512, contenders.CLASSES)
+    return nn.Sequential(*layers, nn.Dropout(dropout), nn.Linear(512, contenders.CLASSES))
+
+
+def feed(args):
+    """Endless (images, labels): one synthetic batch again and again, or augmented pictures."""
+    if not args.pictures:
+        images, labels = contenders.synthetic(args.batch)
+        images = torch.from_numpy(images).permute(0, 3, 1, 2)
+        batch = images.to(memory_format=torch.channels_last), torch.from_numpy(labels)
+        return itertools.repeat(batch)
+    images, labels = torch_input.tensors(np.load(args.pictures))
+    return itertools.chain.from_iterable(
+        torch_input.batches(images, labels, args.batch, contenders.AUGMENTATION)
+        for _ in itertools.count()
     )
 
 
@@ -42,13 +58,12 @@ def main():
     )
     optimizer = torch.optim.Adam(model.parameters(), contenders.RATE, fused=True)
     loss_of = nn.CrossEntropyLoss()
-    images, labels = contenders.synthetic(args.batch)
-    images = torch.from_numpy(images).permute(0, 3, 1, 2).to(memory_format=torch.channels_last)
-    labels = torch.from_numpy(labels)
+    following = feed(args)
     forward = torch.compile(model) if args.precision.startswith("compiled") else model
     autocast = torch.autocast("cpu", torch.bfloat16, enabled=args.precision.endswith("bfloat16"))
 
     def step():
+        images, labels = next(following)
         optimizer.zero_grad(set_to_none=True)
         with autocast:
             loss = loss_of(forward(images), labels)

@@ -1,0 +1,58 @@
+"""Seconds from the shell to an answer: help, wrong arguments, missing sources; imports beside it.
+
+make bench-env                                  # once: the peers, in .venv-bench
+python -m benchmarks.start_up                   # about two minutes, on an idle machine
+"""
+
+import sys
+
+from benchmarks import alternate
+
+UNIT = "seconds"
+OURS = {
+    "train --help": ("train", "--help"),
+    "train, unknown key": ("train", "--set", "epoch=3"),
+    "train, no records": ("train", "--records", "no/such/folder"),
+    "eval, unknown run": ("eval", "--run", "no-such-run"),
+    "make_records, no file": ("make_records", "no-such.csv"),
+    "predict, no file": ("predict", "no-such.jpg"),
+}
+IMPORTS = {
+    "python": (sys.executable, "pass"),
+    "import tensorflow": (sys.executable, "import tensorflow"),
+    "import torch": (str(alternate.PEERS), "import torch"),
+    "import fer": (str(alternate.PEERS), "from fer.fer import FER"),
+}
+
+
+def commands():
+    """{name: (command line, whether it exits with 0)}."""
+    result = {
+        f"ours: {name}": ([sys.executable, "-m", f"fer2013_tf.{words[0]}", *words[1:]], "--help")
+        for name, words in OURS.items()
+    }
+    result = {name: (line, succeeds in line) for name, (line, succeeds) in result.items()}
+    for name, (python, statement) in IMPORTS.items():
+        result[name] = [python, "-c", statement], True
+    return result
+
+
+def main(argv=None):
+    """Entry point; returns the exit status."""
+    args = alternate.parser("start_up", __doc__, rounds=5).parse_args(argv)
+    if alternate.peers_missing():
+        return 2
+    lines = commands()
+    results = {name: [] for name in lines}
+    for name in alternate.in_turn(list(lines), args.rounds):
+        command, succeeds = lines[name]
+        results[name].append(alternate.timed(command, succeeds=succeeds))
+    figures = alternate.summary(results, "seconds")
+    ours = ["ours: train --help"]
+    print(alternate.table(figures, ours, unit=UNIT, more_is_better=False))
+    alternate.keep(args, {"seconds": figures}, figures, title="To the first answer", unit=UNIT)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,183 @@
+"""Wall time until PublicTest accuracy first reaches a level, ours beside Keras and PyTorch scripts.
+
+make bench-env                                       # once: PyTorch, in .venv-bench
+python -m benchmarks.time_to_accuracy                # about three hours, on an idle machine
+python -m benchmarks.time_to_accuracy --only fast --seeds 0,1,2 --json fast.json
+
+Recipes `fast`, `lenet` and `article` are ours; the scripts have the article's settings and the same
+net. Each evaluates its moving average of the weights on PublicTest after every epoch, and its time
+counts from the start of its process, evaluation included. It is ended at the highest level, or at
+the time limit. Needs records of FER2013 (python -m fer2013_tf.make_records fer2013.tar.gz).
+"""
+
+import argparse
+import json
+import os
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks import alternate
+
+LEVELS = (55.0, 60.0, 63.2, 65.0)
+SCRIPTS = {
+    "Keras": ("keras_training", sys.executable),
+    "PyTorch": ("torch_training", str(alternate.PEERS)),
+}
+RECIPES = ("fast", "lenet", "article")
+EPOCH = re.compile(r"epoch +(\d+).* PublicTest ([0-9.]+) %")
+
+
+def parser():
+    """The command line."""
+    result = argparse.ArgumentParser(
+        prog="python -m benchmarks.time_to_accuracy",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = result.add_argument
+    everyone = ",".join((*RECIPES, *SCRIPTS))
+    add("--records", default="tfrecords", metavar="DIR", help="(default: %(default)s)")
+    add("--only", default=everyone, metavar="A,B", help="contenders (default: %(default)s)")
+    add("--seeds", default="0", metavar="N,N", help="a run each (default: %(default)s)")
+    add("--minutes", type=float, default=30, metavar="M", help="limit (default: %(default)s)")
+    add("--json", metavar="FILE", help="write the curves and the table")
+    return result
+
+
+def main(argv=None):
+    """Entry point; returns the exit status."""
+    args = parser().parse_args(argv)
+    names = args.only.split(",")
+    unknown = set(names) - {*RECIPES, *SCRIPTS}
+    if unknown:
+        print(f"error: --only {unknown.pop()}: known are {', '.join((*RECIPES, *SCRIPTS))}")
+        return 2
+    result = {"cores": len(os.sched_getaffinity(0)), "levels": LEVELS, "curves": {}}
+    with tempfile.TemporaryDirectory() as folder:
+        folder = Path(folder)
+        if set(names) & set(SCRIPTS):
+            export(args.records, folder / "pictures.npz")
+        # By seeds, so that a slow hour of the machine is shared.
+        for seed in args.seeds.split(","):
+            for name in names:
+                command, read = commands(name, seed, args.records, folder)
+                curve = read(follow(name, command, args.minutes * 60))
+                result["curves"].setdefault(name, []).append(curve)
+                print(f"{name}, seed {seed}: {described(curve)}", flush=True)
+    result["reached"] = {name: table_row(curves) for name, curves in result["curves"].items()}
+    print(table(result["reached"]))
+    if args.json:
+        Path(args.json).write_text(json.dumps(result, indent=1) + "\n")
+    return 0
+
+
+def export(records_folder, path):
+    """Training and PublicTest as arrays, which the scripts read in no time."""
+    from fer2013_tf import emotions, records
+
+    train = records.read(records_folder, emotions.TRAINING)
+    public = records.read(records_folder, emotions.PUBLIC_TEST)
+    np.savez(
+        path,
+        images=train.images,
+        labels=train.labels,
+        public_images=public.images,
+        public_labels=public.labels,
+    )
+
+
+def commands(name, seed, records_folder, folder):
+    """(command line, function that makes printed accuracies exact) of one contender."""
+    if name in SCRIPTS:
+        module, python = SCRIPTS[name]
+        command = [python, "-m", f"benchmarks.contenders.{module}", "--seed", seed]
+        return [*command, "--pictures", str(folder / "pictures.npz")], lambda curve: curve
+    run = f"{name}-{seed}"
+    command = [sys.executable, "-m", "fer2013_tf.train", "--recipe", name, "--run", run]
+    command += ["--fresh", "--seed", seed, "--records", str(records_folder)]
+    command += ["--ckpt", str(folder / "ckpt"), "--logs", str(folder / "logs")]
+
+    def exact(curve):
+        """Our lines round to one digit; the run's history does not."""
+        history = json.loads((folder / "ckpt" / run / "history.json").read_text())
+        accuracies = [100 * entry["public_accuracy"] for entry in history]
+        return [(seconds, accuracy) for (seconds, _), accuracy in zip(curve, accuracies)]
+
+    return command, exact
+
+
+def follow(name, command, limit):
+    """Runs a training until LEVELS[-1] or the limit: [(seconds, accuracy in %)], an epoch each."""
+    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONPATH": str(alternate.ROOT)}
+    start, curve = time.monotonic(), []
+    with tempfile.TemporaryFile("w+") as errors:
+        process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=errors, text=True, env=environment
+        )
+        try:
+            for line in process.stdout:
+                seconds = time.monotonic() - start
+                if found := EPOCH.search(line):
+                    curve.append((seconds, float(found[2])))
+                    # Printed with one digit, the level is surely reached a little above it.
+                    if curve[-1][1] >= LEVELS[-1] + 0.1 or seconds > limit:
+                        break
+            else:
+                if process.wait():
+                    errors.seek(0)
+                    raise SystemExit(f"{name}: ended early\n{errors.read()[-2000:]}")
+        finally:
+            process.terminate()
+            process.wait()
+    return curve
+
+
+def reached(curve, level):
+    """Seconds until the accuracy first is `level`, or None."""
+    return next((seconds for seconds, accuracy in curve if accuracy >= level), None)
+
+
+def table_row(curves):
+    """For each level the median of the runs' seconds, their range, and how many reached it."""
+    row = {}
+    for level in LEVELS:
+        found = [s for s in (reached(curve, level) for curve in curves) if s is not None]
+        middle = statistics.median(found) if found else None
+        row[level] = {"median": middle, "runs": found, "of": len(curves)}
+    return row
+
+
+def described(curve):
+    seconds, _ = curve[-1]
+    return f"{len(curve)} epochs in {seconds:.0f} s, best {max(a for _, a in curve):.2f} %"
+
+
+def table(rows):
+    """Text: a line a contender, minutes to each level."""
+    lines = ["minutes until PublicTest reaches (median of the runs that do; lowest to highest)"]
+    lines.append(f"  {'':<10}" + "".join(f"{level:>24} %" for level in LEVELS))
+    for name, row in rows.items():
+        cells = []
+        for level in LEVELS:
+            cell = row[level]
+            if cell["median"] is None:
+                text = "not reached"
+            else:
+                low, high = min(cell["runs"]) / 60, max(cell["runs"]) / 60
+                text = f"{cell['median'] / 60:.1f} ({low:.1f} to {high:.1f})"
+                if len(cell["runs"]) < cell["of"]:
+                    text += f" {len(cell['runs'])} of {cell['of']}"
+            cells.append(f"{text:>26}")
+        lines.append(f"  {name:<10}" + "".join(cells))
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
