@@ -24,7 +24,7 @@ help:
 	@echo "make test     set up, then the tests; ARGS='-m slow' or any other of pytest's arguments"
 	@echo "make lint     ruff's checks and its formatting"
 	@echo "make format   formats, and mends what ruff can mend"
-	@echo "make bench-env  PyTorch, a peer that benchmarks/ needs, in .venv-bench"
+	@echo "make bench-env  the peers that benchmarks/ needs (PyTorch, fer), in .venv-bench"
 	@echo "make clean    removes demo/, caches and builds; .venv, tfrecords, ckpt and logs stay"
 
 demo: $(VENV)/.installed
@@ -54,10 +54,12 @@ format: $(VENV)/.installed-dev
 	$(PY) -m ruff check --fix .
 	$(PY) -m ruff format .
 
-# From PyPI; on Linux that is the build with CUDA (several GB) unless pip is told of one without.
+# PyTorch from PyPI is the build with CUDA (several GB) unless pip is told of one without. `fer` asks
+# for packages of other tasks (video, MTCNN); its classifier runs without them.
 bench-env: $(VENV)/.installed
 	$(PY) -m venv .venv-bench
-	.venv-bench/bin/python -m pip install --disable-pip-version-check "torch>=2.6" numpy tqdm
+	.venv-bench/bin/python -m pip install --disable-pip-version-check -r benchmarks/requirements.txt
+	.venv-bench/bin/python -m pip install --disable-pip-version-check --no-deps fer==25.10.3
 
 clean:
 	rm -rf demo build dist *.egg-info .pytest_cache .ruff_cache .hypothesis .coverage

@@ -4,9 +4,19 @@ import json
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
-from benchmarks import alternate, train_step
+from benchmarks import (
+    alternate,
+    end_to_end,
+    growth,
+    predict,
+    start_up,
+    time_to_accuracy,
+    train_step,
+)
+from fer2013_tf import records
 
 
 def named(*names, python=sys.executable):
@@ -16,31 +26,111 @@ def named(*names, python=sys.executable):
 def test_every_round_starts_with_another_contender(monkeypatch):
     ran = []
     monkeypatch.setattr(alternate, "_run", lambda c: ran.append(c.name) or {"rate": len(ran)})
-    values = alternate.rounds(named("a", "b", "c"), 3, key="rate")
+    results = alternate.rounds(named("a", "b", "c"), 3)
     assert "".join(ran) == "abcbcacab"
-    assert values == {"a": [1, 6, 8], "b": [2, 4, 9], "c": [3, 5, 7]}
-    assert alternate.summary(values)["c"] == {"median": 5, "low": 3, "high": 7, "runs": [3, 5, 7]}
+    figures = alternate.summary(results, "rate")
+    assert [figures[name]["runs"] for name in "abc"] == [[1, 6, 8], [2, 4, 9], [3, 5, 7]]
+    assert figures["c"] == {"median": 5, "low": 3, "high": 7, "runs": [3, 5, 7]}
 
 
 def test_a_contender_that_fails_ends_the_benchmark():
     with pytest.raises(SystemExit, match="(?s)a: ended with 1.*No module named"):
-        alternate.rounds(named("a"), 1, key="rate")
+        alternate.rounds(named("a"), 1)
 
 
-def test_without_the_peers_environment_one_line_says_what_makes_it(monkeypatch, tmp_path, capsys):
+@pytest.mark.parametrize("benchmark", [train_step, end_to_end, predict, start_up])
+def test_without_the_peers_environment_one_line_says_what_makes_it(
+    monkeypatch, tmp_path, capsys, benchmark
+):
     monkeypatch.setattr(alternate, "PEERS", tmp_path / "python")
-    assert train_step.main([]) == 2
+    assert benchmark.main([]) == 2
     assert "make it with: make bench-env" in capsys.readouterr().err
 
 
-def test_the_table_has_the_fastest_first_and_ratios():
-    figures = alternate.summary({"ours bfloat16": [40], "ours float32": [20], "Keras jit": [10]})
-    lines = train_step.table(figures, 128).splitlines()[1:]
-    assert [line.split()[1] for line in lines] == ["bfloat16", "float32", "jit"]
-    assert "bfloat16 4.00, float32 2.00" in lines[-1]
+def figures(**medians):
+    return alternate.summary({n: [{"rate": v}] for n, v in medians.items()}, "rate")
 
 
-@pytest.mark.parametrize("module", ["ours", "feed_dict"])
+def test_the_table_has_the_best_first_and_ratios():
+    rates = figures(ours=40, half=20, tenth=4)
+    lines = alternate.table(rates, ["ours"], unit="rate").splitlines()[1:]
+    assert [line.split()[0] for line in lines] == ["ours", "half", "tenth"]
+    assert lines[1].endswith("ours 2.00") and lines[2].endswith("ours 10.00")
+    assert lines[0].split() == ["ours", "40", "(40", "to", "40)"]
+    seconds = alternate.table(rates, ["ours"], unit="seconds", more_is_better=False)
+    assert [line.split()[0] for line in seconds.splitlines()[1:]] == ["tenth", "half", "ours"]
+    assert seconds.splitlines()[1].endswith("ours 0.10")
+
+
+def test_the_issues_ratios_take_the_peers_best():
+    medians = {f"ours {p}": r for p, r in (("bfloat16", 100), ("float32", 60))}
+    medians |= {f"floor {p}": 80 for p in train_step.OURS}
+    medians |= {f"Keras {p}": r for p, r in zip(train_step.KERAS, (20, 25, 10))}
+    medians |= {f"PyTorch {p}": r for p, r in zip(train_step.TORCH, (30, 50, 15, 40))}
+    assert train_step.ratios(figures(**medians)) == {
+        "share of the floor": 1.25,
+        "bfloat16 over Keras": 4,
+        "float32 over Keras": 3,
+        "bfloat16 over PyTorch": 2,
+        "float32 over PyTorch": 2,
+    }
+
+
+def test_levels_are_reached_once():
+    curve = [(10, 50.0), (20, 61.0), (30, 59.0), (40, 63.5)]
+    assert [time_to_accuracy.reached(curve, level) for level in (55, 60, 63.2, 65)] == [
+        20,
+        20,
+        40,
+        None,
+    ]
+    row = time_to_accuracy.table_row([curve, [(12, 56.0)]])
+    assert row[55.0] == {"median": 16, "runs": [20, 12], "of": 2}
+    text = time_to_accuracy.table({"ours": row})
+    assert "0.3 (0.2 to 0.3)" in text and "1 of 2" in text and "not reached" in text
+
+
+def test_a_training_is_followed_to_its_limit(tmp_path):
+    """Lines of our own and of the scripts, and an end at the limit, at the level, or by itself."""
+
+    def curve(*lines, limit=60, then="import time; time.sleep(60)"):
+        body = "".join(f"print({line!r}, flush=True); " for line in lines) + then
+        return time_to_accuracy.follow("x", [sys.executable, "-c", body], limit)
+
+    ours = "epoch   2/40  step 672  loss 1.312  Training 55.2 %  PublicTest 54.1 %  rate 0.1"
+    assert [a for _, a in curve(ours, "epoch 3 PublicTest 66.1234 %", "other")] == [54.1, 66.1234]
+    assert [a for _, a in curve(ours, ours, limit=0)] == [54.1]
+    assert [a for _, a in curve(ours, then="pass")] == [54.1]
+    with pytest.raises(SystemExit, match="(?s)x: ended early.*ZeroDivision"):
+        curve(ours, then="1 / 0")
+
+
+def test_records_are_repeated(folder, tmp_path):
+    growth.repeated(folder, tmp_path, 3)
+    before, after = (records.read(where, "Training") for where in (folder, tmp_path))
+    assert np.array_equal(after.images, np.concatenate([before.images] * 3))
+    assert len(records.read(tmp_path, "PublicTest").labels) == 10
+
+
+def test_commands_are_timed_and_watched():
+    result = alternate.timed([sys.executable, "-c", "import time; time.sleep(0.2)"])
+    assert 0.2 < result["seconds"] < 5 and result["peak_mb"] > 1
+    alternate.timed([sys.executable, "-c", "raise SystemExit(2)"], succeeds=False)
+    with pytest.raises(SystemExit, match="ended with 0"):
+        alternate.timed([sys.executable, "-c", "pass"], succeeds=False)
+
+
+def test_figures_are_kept(tmp_path):
+    args = alternate.parser("x", "", rounds=2).parse_args(
+        ["--json", str(tmp_path / "f.json"), "--plot", str(tmp_path / "f.png")]
+    )
+    alternate.keep(args, {"figures": figures(a=2)}, figures(a=2), title="t", unit="u")
+    kept = json.loads((tmp_path / "f.json").read_text())
+    assert kept["figures"]["a"]["median"] == 2 and kept["machine"]["cores"] >= 1
+    assert (tmp_path / "f.png").stat().st_size > 1000
+
+
+@pytest.mark.parametrize("module", ["ours", "feed_dict", "convolutions"])
 def test_contenders_have_the_net_they_are_said_to_have(module):
     words = ["--batch", "4", "--precision", "float32", "--seconds", "0.05"]
     ran = subprocess.run(
