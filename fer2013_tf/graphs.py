@@ -42,6 +42,7 @@ class EvalGraph(NamedTuple):
     probabilities: tf.Tensor  # float32 [n, classes]
     end_points: dict
     assign: dict  # variable name -> (placeholder, assign op)
+    prepare: tf.Operation  # to be run after the variables were assigned
 
 
 def build_train(
@@ -107,7 +108,7 @@ def build_eval(recipe, data, *, spectral=False):
     """
     with tf.Graph().as_default() as graph:
         images = tf.placeholder(tf.uint8, [None, *data["size"]], "images")
-        ledger = layers.Ledger(spectral=spectral)
+        ledger = layers.Ledger(spectral=spectral, fixed=True)
         logits, end_points = nets.build(
             recipe.net,
             inputs.prepare(images, recipe, data),
@@ -123,8 +124,9 @@ def build_eval(recipe, data, *, spectral=False):
             for variable in tf.global_variables():
                 value = tf.placeholder(tf.float32, variable.shape)
                 assign[variable.op.name] = value, variable.assign(value).op
+            prepare = tf.group(*ledger.prepare)
         graph.finalize()
-    return EvalGraph(graph, images, logits, probabilities, end_points, assign)
+    return EvalGraph(graph, images, logits, probabilities, end_points, assign, prepare)
 
 
 def steps_per_epoch(recipe, data):

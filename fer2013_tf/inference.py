@@ -56,6 +56,7 @@ class Classifier:
             )
         for name, (placeholder, assign) in self.net.assign.items():
             self._session.run(assign, {placeholder: values[name]})
+        self._session.run(self.net.prepare)
 
     def run(self, fetch, images):
         """A tensor of the net for every picture, in order: images uint8 [n, h, w] -> [n, ...]."""

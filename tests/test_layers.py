@@ -37,9 +37,9 @@ def both_ways(x, kernel, upstream, dtype=tf.float32):
 
     def by_transform():
         pictures, weights = tf.constant(x), tf.constant(kernel)
-        y = spectral.conv(
-            tf.cast(tf.transpose(pictures, [1, 2, 0, 3]), dtype), tf.cast(weights, dtype)
-        )
+        moved = tf.cast(tf.transpose(pictures, [1, 2, 0, 3]), dtype)
+        planes = spectral.planes(tf.cast(weights, dtype), *moved.shape[:2])
+        y = spectral.conv(moved, planes, len(kernel))
         y = tf.transpose(tf.cast(y, tf.float32), [2, 0, 1, 3])
         return [y, *tf.gradients(y, [pictures, weights], tf.constant(upstream))]
 

@@ -38,12 +38,32 @@ class Ledger:
     weights: every kernel as `Weight`.
     dtype: format of activations and products, float32 or bfloat16; variables are float32.
     spectral: whether convolutions may go by their transform (see spectral.py).
+    prepare: ops to be run whenever the variables have changed, where `fixed` says they seldom do.
     """
 
-    def __init__(self, *, bn_momentum=0.99, dropout_seed=None, dtype=tf.float32, spectral=False):
+    def __init__(
+        self,
+        *,
+        bn_momentum=0.99,
+        dropout_seed=None,
+        dtype=tf.float32,
+        spectral=False,
+        fixed=False,
+    ):
         self.bn_momentum, self.dtype, self.spectral = bn_momentum, dtype, spectral
-        self.updates, self.statistics, self.weights = [], [], []
-        self._seed, self._draws = dropout_seed, 0
+        self.updates, self.statistics, self.weights, self.prepare = [], [], [], []
+        self._seed, self._draws, self._fixed = dropout_seed, 0, fixed
+
+    def held(self, value):
+        """`value`, which depends on variables alone; while these are fixed, computed only once."""
+        if not self._fixed:
+            return value
+        # In no collection: it is no part of a checkpoint.
+        kept = tf.Variable(
+            tf.zeros(value.shape, value.dtype), trainable=False, collections=[], use_resource=True
+        )
+        self.prepare.append(kept.assign(value).op)
+        return kept.read_value()
 
     def next_seed(self):
         """A stateless seed [2] of its own for each dropout layer of the build."""
@@ -113,7 +133,8 @@ def conv(x, filters, size, *, layout=NHWC, ledger):
     """SAME convolution, stride 1, no bias. x: [n, h, w, c] -> [n, h, w, filters], or so in HWNC."""
     kernel = tf.cast(kernel_of([size, size, x.shape[-1], filters], CONV, ledger), x.dtype)
     if layout == HWNC:
-        return spectral.conv(x, kernel)
+        height, width = x.shape[:2]
+        return spectral.conv(x, ledger.held(spectral.planes(kernel, height, width)), size)
     return tf.nn.conv2d(x, kernel, strides=1, padding="SAME")
 
 

@@ -30,8 +30,8 @@ def conv_norm_relu_pool(images, filters, size, *, pool, stride, pool_scope, trai
     else:
         mean, variance = norm.mean, norm.variance
     scale = norm.gamma * tf.math.rsqrt(variance + layers.EPSILON)
-    parts = images, kernel * scale, norm.beta - mean * scale
-    parts = [tf.cast(part, ledger.dtype) for part in parts]
+    folded = kernel * scale, norm.beta - mean * scale
+    parts = [tf.cast(part, ledger.dtype) for part in (images, *map(ledger.held, folded))]
     window = {"ksize": [1, pool, pool, 1], "strides": [1, stride, stride, 1], "padding": "SAME"}
     return _conv_relu(*parts), _conv_relu_pool(*parts, window, pool_scope)
 
