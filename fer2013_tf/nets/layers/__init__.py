@@ -203,5 +203,5 @@ def dropout(x, rate, *, training, ledger):
         [(count + 1) // 2], ledger.next_seed(), None, None, tf.uint32, alg="philox"
     )
     bits = tf.reshape(tf.bitcast(words, tf.uint16), [-1])[:count]
-    kept = tf.reshape(bits, tf.shape(x)) >= round(rate * 2**16)
+    kept = tf.reshape(bits, tf.shape(x)) >= min(round(rate * 2**16), 2**16 - 1)
     return tf.where_v2(kept, x * tf.cast(1 / (1 - rate), x.dtype), tf.zeros([], x.dtype))
