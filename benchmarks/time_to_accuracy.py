@@ -115,11 +115,14 @@ def commands(name, seed, records_folder, folder):
 
 def follow(name, command, limit):
     """Runs a training until LEVELS[-1] or the limit: [(seconds, accuracy in %)], an epoch each."""
-    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONPATH": str(alternate.ROOT)}
     start, curve = time.monotonic(), []
     with tempfile.TemporaryFile("w+") as errors:
         process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=errors, text=True, env=environment
+            command,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+            env=alternate.environment(),
         )
         try:
             for line in process.stdout:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from tqdm import tqdm
 
-from fer2013_tf import checkpoints, emotions, inference, metrics, records
+from fer2013_tf import checkpoints, emotions, metrics, records
 from fer2013_tf.errors import UserError
 from fer2013_tf.recipes import Recipe
 
@@ -102,6 +102,9 @@ def answers(members, images, *, tta="none", kind="probabilities"):
 
     images: uint8 [n, h, w] of the members' picture size. One graph serves all members of one net.
     """
+    # TensorFlow, which takes seconds, only when it is known who is to answer.
+    from fer2013_tf import inference
+
     bar = tqdm(total=len(members), desc="members", unit=" member", leave=False, delay=2)
     results, classifier, built = [], None, None
     try:

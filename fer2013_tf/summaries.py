@@ -22,8 +22,8 @@ def details(images, end_points, gradients, statistics):
     """
     parts = [tf.summary.image("augmented_input", images, max_outputs=WATCHED)]
     for name, activation in end_points.items():
-        activation = tf.cast(activation, tf.float32)
-        parts.append(tf.summary.histogram(f"activations/{name}", activation[:WATCHED]))
+        activation = tf.cast(activation[:WATCHED], tf.float32)
+        parts.append(tf.summary.histogram(f"activations/{name}", activation))
         if name.startswith("conv"):
             grid = feature_grid(activation[0])
             parts.append(tf.summary.image(f"feature_maps/{name}", grid))

@@ -51,7 +51,7 @@ ONLY = {
 # they import in turn) does not import TensorFlow, which takes seconds.
 WITHOUT_TENSORFLOW = (
     "errors emotions specs metrics report command sources sources.* recipes recipes.* records "
-    "shards plots faces checkpoints make_records train eval predict runs ship"
+    "shards plots faces checkpoints evaluation make_records train eval predict runs ship"
 )
 COMMANDS = ROOMS[-1].split()
 

@@ -96,7 +96,7 @@ def test_settings_refused(setting, word):
 
 
 def test_unknown_recipe_lists_the_known():
-    with pytest.raises(UserError, match="unknown recipe 'x'; known: article, lenet, tiny"):
+    with pytest.raises(UserError, match="unknown recipe 'x'; known: article, fast, lenet, tiny"):
         recipes.load("x")
 
 

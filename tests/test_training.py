@@ -335,7 +335,7 @@ def test_a_second_trainer_is_refused(folder, whole, capsys):
     "words, word",
     [
         (["--records", "nowhere"], "nowhere/manifest.json: no records here; make the records with"),
-        (["--recipe", "bogus"], "unknown recipe 'bogus'; known: article, lenet, tiny"),
+        (["--recipe", "bogus"], "unknown recipe 'bogus'; known: article, fast, lenet, tiny"),
         (["--set", "bogus=1"], "unknown key"),
         (["--set", "net=bogus"], "unknown net 'bogus'; known: lenet"),
         (["--set", "net.bogus=1"], "has no option 'bogus'; it has: norm='bn'"),

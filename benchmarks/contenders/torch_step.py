@@ -10,6 +10,8 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from benchmarks import contenders
 from benchmarks.contenders import torch_input
 
+BATCHES = 20
+
 
 def net(dropout=contenders.DROPOUT):
     """The net of the contenders."""
@@ -36,12 +38,12 @@ def net(dropout=contenders.DROPOUT):
 
 
 def feed(args):
-    """Endless (images, labels): one synthetic batch again and again, or augmented pictures."""
+    """Endless (images, labels): synthetic batches again and again, or augmented pictures."""
     if not args.pictures:
-        images, labels = contenders.synthetic(args.batch)
+        images, labels = contenders.synthetic(args.batch * BATCHES)
         images = torch.from_numpy(images).permute(0, 3, 1, 2)
-        batch = images.to(memory_format=torch.channels_last), torch.from_numpy(labels)
-        return itertools.repeat(batch)
+        images = images.to(memory_format=torch.channels_last).split(args.batch)
+        return itertools.cycle(zip(images, torch.from_numpy(labels).split(args.batch)))
     images, labels = torch_input.tensors(np.load(args.pictures))
     return itertools.chain.from_iterable(
         torch_input.batches(images, labels, args.batch, contenders.AUGMENTATION)
@@ -52,6 +54,8 @@ def feed(args):
 def main():
     args = contenders.arguments(("float32", "bfloat16", "compiled", "compiled_bfloat16"))
     torch.manual_seed(0)
+    # One batch learnt by heart leaves gradients that are denormal, and slow.
+    torch.set_flush_denormal(True)
     model = net().to(memory_format=torch.channels_last)
     average = AveragedModel(
         model, multi_avg_fn=get_ema_multi_avg_fn(contenders.EMA), use_buffers=False
