@@ -27,11 +27,10 @@ IMPORTS = {
 
 def commands():
     """{name: (command line, whether it exits with 0)}."""
-    result = {
-        f"ours: {name}": ([sys.executable, "-m", f"fer2013_tf.{words[0]}", *words[1:]], "--help")
-        for name, words in OURS.items()
-    }
-    result = {name: (line, succeeds in line) for name, (line, succeeds) in result.items()}
+    result = {}
+    for name, (command, *words) in OURS.items():
+        line = [sys.executable, "-m", f"fer2013_tf.{command}", *words]
+        result[f"ours: {name}"] = line, "--help" in words
     for name, (python, statement) in IMPORTS.items():
         result[name] = [python, "-c", statement], True
     return result

@@ -31,7 +31,7 @@ def choose_precision(wanted):
 
 
 def spectral_pays(precision):
-    """Whether convolutions are faster by their transform (nets/spectral.py) than directly.
+    """Whether convolutions are faster by their transform (nets/layers/spectral.py) than directly.
 
     On CPUs, except in bfloat16 on one with AMX: its tiles do the direct convolution's products
     faster than memory can feed the transforms. On a GPU cuDNN chooses for itself.

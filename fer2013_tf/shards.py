@@ -3,8 +3,8 @@
     shards = Shards(folder, "Training")
     images, labels = shards.read(np.array([3, 0, 17]))
 
-Only offsets and labels are held (24 bytes a picture), so that a set ten times the size takes the
-same memory; what was read lately is in the system's file cache, as fast as an array of our own.
+Only places, labels and rows are held (32 bytes a picture), so that a set ten times the size takes
+the same memory; what was read lately is in the system's file cache, as fast as an array of our own.
 """
 
 import io

@@ -38,7 +38,7 @@ def test_a_contender_that_fails_ends_the_benchmark():
         alternate.rounds(named("a"), 1)
 
 
-@pytest.mark.parametrize("benchmark", [train_step, end_to_end, predict, start_up])
+@pytest.mark.parametrize("benchmark", [train_step, end_to_end, predict, start_up, time_to_accuracy])
 def test_without_the_peers_environment_one_line_says_what_makes_it(
     monkeypatch, tmp_path, capsys, benchmark
 ):
