@@ -2,12 +2,15 @@
 
 make bench-env                                       # once: PyTorch, in .venv-bench
 python -m benchmarks.time_to_accuracy                # about three hours, on an idle machine
-python -m benchmarks.time_to_accuracy --only fast --seeds 0,1,2 --json fast.json
+python -m benchmarks.time_to_accuracy --only fast --seeds 0,1,2 --json FILE.json
+python -m benchmarks.time_to_accuracy --only lenet,PyTorch --json FILE.json     # beside the former
 
 Recipes `fast`, `lenet` and `article` are ours; the scripts have the article's settings and the same
 net. Each evaluates its moving average of the weights on PublicTest after every epoch, and its time
 counts from the start of its process, evaluation included. It is ended at the highest level, or at
 the time limit. Needs records of FER2013 (python -m fer2013_tf.make_records fer2013.tar.gz).
+
+With --ckpt our runs are kept there as NAME-SEED, and `train --run` takes them on to the end.
 """
 
 import argparse
@@ -46,7 +49,9 @@ def parser():
     add("--only", default=everyone, metavar="A,B", help="contenders (default: %(default)s)")
     add("--seeds", default="0", metavar="N,N", help="a run each (default: %(default)s)")
     add("--minutes", type=float, default=30, metavar="M", help="limit (default: %(default)s)")
-    add("--json", metavar="FILE", help="write the curves and the table")
+    add("--ckpt", metavar="DIR", help="keep our runs there (default: in a folder that is deleted)")
+    text = "write the curves and the table, after every run; others' that are there stay"
+    add("--json", metavar="FILE", help=text)
     return result
 
 
@@ -63,6 +68,8 @@ def main(argv=None):
     if "PyTorch" in names and alternate.peers_missing():
         return 2
     result = {"machine": alternate.machine(), "levels": LEVELS, "curves": {}}
+    if args.json and not add_former(result, Path(args.json), names):
+        return 2
     with tempfile.TemporaryDirectory() as folder:
         folder = Path(folder)
         if set(names) & set(SCRIPTS):
@@ -70,15 +77,26 @@ def main(argv=None):
         # By seeds, so that a slow hour of the machine is shared.
         for seed in args.seeds.split(","):
             for name in names:
-                command, read = commands(name, seed, args.records, folder)
+                command, read = commands(name, seed, args, folder)
                 curve = read(follow(name, command, args.minutes * 60))
                 result["curves"].setdefault(name, []).append(curve)
                 print(f"{name}, seed {seed}: {described(curve)}", flush=True)
-    result["reached"] = {name: table_row(curves) for name, curves in result["curves"].items()}
+                result["reached"] = {n: table_row(c) for n, c in result["curves"].items()}
+                if args.json:
+                    Path(args.json).write_text(json.dumps(result, indent=1) + "\n")
     print(table(result["reached"]))
-    if args.json:
-        Path(args.json).write_text(json.dumps(result, indent=1) + "\n")
     return 0
+
+
+def add_former(result, path, names):
+    """Takes over the curves in `path` of contenders not in `names`; false if it may not be."""
+    former = json.loads(path.read_text()) if path.exists() else {**result, "curves": {}}
+    if former.get("machine") != result["machine"]:
+        print(f"error: {path}: is of another machine; give another --json", file=sys.stderr)
+        return False
+    kept = {name: curves for name, curves in former["curves"].items() if name not in names}
+    result["curves"].update(kept)
+    return True
 
 
 def export(records_folder, path):
@@ -96,20 +114,20 @@ def export(records_folder, path):
     )
 
 
-def commands(name, seed, records_folder, folder):
+def commands(name, seed, args, folder):
     """(command line, function that makes printed accuracies exact) of one contender."""
     if name in SCRIPTS:
         module, python = SCRIPTS[name]
         command = [python, "-m", f"benchmarks.contenders.{module}", "--seed", seed]
         return [*command, "--pictures", str(folder / "pictures.npz")], lambda curve: curve
-    run = f"{name}-{seed}"
+    run, ckpt = f"{name}-{seed}", Path(args.ckpt or folder / "ckpt")
     command = [sys.executable, "-m", "fer2013_tf.train", "--recipe", name, "--run", run]
-    command += ["--fresh", "--seed", seed, "--records", str(records_folder)]
-    command += ["--ckpt", str(folder / "ckpt"), "--logs", str(folder / "logs")]
+    command += ["--fresh", "--seed", seed, "--records", str(args.records)]
+    command += ["--ckpt", str(ckpt), "--logs", str(folder / "logs")]
 
     def exact(curve):
         """Our lines round to one digit; the run's history does not."""
-        history = json.loads((folder / "ckpt" / run / "history.json").read_text())
+        history = json.loads((ckpt / run / "history.json").read_text())
         accuracies = [100 * entry["public_accuracy"] for entry in history]
         return [(seconds, accuracy) for (seconds, _), accuracy in zip(curve, accuracies)]
 

@@ -97,7 +97,7 @@ def shipped():
     return Member(checkpoints.SHIPPED_NAME, str(path), recipe, settings["data"])
 
 
-def answers(members, images, *, tta="none", kind="probabilities"):
+def answers(members, images, *, tta="none", kind="probabilities", precision="float32"):
     """Each member's probabilities (or logits) for every picture: [members, n, classes].
 
     images: uint8 [n, h, w] of the members' picture size. One graph serves all members of one net.
@@ -113,7 +113,9 @@ def answers(members, images, *, tta="none", kind="probabilities"):
                 if classifier:
                     classifier.close()
                 few = len(images) <= inference.FEW
-                classifier = inference.Classifier(member.recipe, member.data, single=few)
+                classifier = inference.Classifier(
+                    member.recipe, member.data, precision=precision, single=few
+                )
                 built = member.recipe, member.data
             classifier.load(checkpoints.read_shadows(member.path), where=member.path)
             if kind == "logits":

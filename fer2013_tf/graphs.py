@@ -46,7 +46,7 @@ class EvalGraph(NamedTuple):
 
 
 def build_train(
-    folder, recipe, data, *, seed, input_kind="tfdata", precision="float32", spectral=True
+    folder, recipe, data, *, seed, input_kind="tfdata", precision="float32", spectral=False
 ):
     """The training graph on the records in `folder`. data: their manifest; see steps_per_epoch.
 
@@ -100,15 +100,15 @@ def build_train(
     )
 
 
-def build_eval(recipe, data, *, spectral=False):
+def build_eval(recipe, data, *, precision="float32", spectral=False):
     """The evaluation graph: no dropout, no augmentation, moving statistics, nothing that updates.
 
-    data: classes, size, mean and deviation, as in the manifest or recipe.json. spectral: as in
-    `build_train`; it pays for batches.
+    data: classes, size, mean and deviation, as in the manifest or recipe.json. precision, spectral:
+    as in `build_train`; both pay for batches.
     """
     with tf.Graph().as_default() as graph:
         images = tf.placeholder(tf.uint8, [None, *data["size"]], "images")
-        ledger = layers.Ledger(spectral=spectral, fixed=True)
+        ledger = layers.Ledger(dtype=tf.as_dtype(precision), spectral=spectral, fixed=True)
         logits, end_points = nets.build(
             recipe.net,
             inputs.prepare(images, recipe, data),

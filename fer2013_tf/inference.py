@@ -19,13 +19,16 @@ FEW = 4
 class Classifier:
     """One evaluation graph in a session; use as a context manager.
 
-    In float32 whatever the training computes in, so that every command gives the same figures.
-    single: for a few pictures a call; a convolution's kernel is not worth transforming for those.
+    In float32 whatever the training computes in, so that every command gives the same figures,
+    unless another precision is asked for. single: for a few pictures a call; neither bfloat16 nor
+    transforming a convolution's kernel pays for those.
     """
 
-    def __init__(self, recipe, data, *, single=False):
-        spectral = not single and devices.spectral_pays("float32")
-        self.net = graphs.build_eval(recipe, data, spectral=spectral)
+    def __init__(self, recipe, data, *, precision="float32", single=False):
+        if single:
+            precision = "float32"
+        spectral = not single and devices.spectral_pays(precision)
+        self.net = graphs.build_eval(recipe, data, precision=precision, spectral=spectral)
         self._session = tf.Session(graph=self.net.graph, config=devices.session_config())
 
     def __enter__(self):

@@ -4,7 +4,7 @@ import argparse
 import json
 import sys
 
-from fer2013_tf import checkpoints, command
+from fer2013_tf import checkpoints, command, devices
 from fer2013_tf.errors import UserError
 
 EXAMPLES = """\
@@ -36,6 +36,13 @@ def parser():
     )
     command.add_folders(result, ckpt="where the runs are")
     add("--json", action="store_true", help="one JSON object a line")
+    add(
+        "--precision",
+        choices=devices.PRECISIONS,
+        default="float32",
+        help="bfloat16 halves the time of many pictures on CPUs that have it, and moves "
+        "probabilities by up to about a hundredth (default: %(default)s)",
+    )
     return result
 
 
@@ -44,6 +51,7 @@ def run(args):
     from fer2013_tf import evaluation, faces
 
     (member,) = evaluation.find_members(args.ckpt, args.run, "best")
+    precision, _ = devices.choose_precision(args.precision)
     crops, names, bad = [], [], []
     for name in args.pictures:
         try:
@@ -52,18 +60,20 @@ def run(args):
         except UserError as error:
             bad.append(str(error))
     if crops:
-        _answer(member, crops, names, as_json=args.json)
+        _answer(member, crops, names, precision=precision, as_json=args.json)
     if bad:
         raise UserError(f"{len(bad)} of {len(args.pictures)} pictures not read", bad)
     return 0
 
 
-def _answer(member, crops, names, *, as_json):
+def _answer(member, crops, names, *, precision, as_json):
     import numpy as np
 
     from fer2013_tf import evaluation
 
-    (logits,) = evaluation.answers([member], np.stack(crops), kind="logits").astype(np.float64)
+    crops = np.stack(crops)
+    (logits,) = evaluation.answers([member], crops, kind="logits", precision=precision)
+    logits = logits.astype(np.float64)
     exponents = np.exp(logits - logits.max(axis=1, keepdims=True))
     probabilities = exponents / exponents.sum(axis=1, keepdims=True)
     for name, scores, chances in zip(names, logits, probabilities):

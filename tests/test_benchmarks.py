@@ -90,6 +90,19 @@ def test_levels_are_reached_once():
     assert "0.3 (0.2 to 0.3)" in text and "1 of 2" in text and "not reached" in text
 
 
+def test_curves_of_former_runs_stay_where_they_are_of_this_machine(tmp_path, capsys):
+    path = tmp_path / "curves.json"
+    result = {"machine": alternate.machine(), "curves": {}}
+    assert time_to_accuracy.add_former(result, path, ["fast"]) and result["curves"] == {}
+    former = {"machine": alternate.machine(), "curves": {"fast": [[[1, 50]]], "lenet": [[[2, 60]]]}}
+    path.write_text(json.dumps(former))
+    assert time_to_accuracy.add_former(result, path, ["fast"])
+    assert result["curves"] == {"lenet": [[[2, 60]]]}
+    path.write_text(json.dumps(former | {"machine": {"cores": 0}}))
+    assert not time_to_accuracy.add_former(result, path, ["fast"])
+    assert str(path) in capsys.readouterr().err
+
+
 def test_a_training_is_followed_to_its_limit(tmp_path):
     """Lines of our own and of the scripts, and an end at the limit, at the level, or by itself."""
 

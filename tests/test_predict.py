@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fer2013_tf import checkpoints, evaluation, faces, predict, records, ship
+from fer2013_tf import checkpoints, evaluation, faces, inference, predict, records, ship
 from fer2013_tf.errors import UserError
 
 
@@ -36,6 +36,24 @@ def test_a_file_gets_what_evaluation_gives_its_pixels(whole, pictures, capsys):
         assert line["expression"] == max(line["probabilities"], key=line["probabilities"].get)
         scores = np.array(list(line["scores"].values()))
         assert scores.argmax() == chances.argmax()
+
+
+def test_bfloat16_moves_the_answers_of_many_pictures_a_little(whole, folder, tmp_path, capsys):
+    images = records.read(folder, "PrivateTest").images[: inference.FEW + 2]
+    files = [tmp_path / f"{number}.png" for number in range(len(images))]
+    for file, image in zip(files, images, strict=True):
+        Image.fromarray(image).save(file)
+
+    def answers(files, precision):
+        assert predict.main(words(whole, files, "--json", "--precision", precision)) == 0
+        lines = map(json.loads, capsys.readouterr().out.splitlines())
+        return np.array([list(line["probabilities"].values()) for line in lines])
+
+    exact, fast = answers(files, "float32"), answers(files, "bfloat16")
+    assert not np.array_equal(exact, fast)
+    np.testing.assert_allclose(fast, exact, atol=0.02)
+    few = files[: inference.FEW]
+    assert np.array_equal(answers(few, "bfloat16"), answers(few, "float32"))
 
 
 def test_text_names_every_class_with_score_and_probability(whole, pictures, capsys):

@@ -1,9 +1,11 @@
 """What TensorBoard is given."""
 
 import numpy as np
+import pytest
 import tensorflow.compat.v1 as tf
 
-from fer2013_tf import summaries
+from fer2013_tf import graphs, records, summaries
+from tests import toy
 
 
 def grid_of(maps):
@@ -27,3 +29,25 @@ def test_each_feature_map_has_its_place_and_its_own_range():
 
 def test_a_net_with_few_maps_has_a_picture_too():
     assert grid_of(np.ones((4, 4, 3))).shape == (1, 4, 32, 1)
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_the_graph_is_drawn_a_box_a_layer_one_after_the_other(folder, precision):
+    net = graphs.build_train(
+        folder, toy.recipe(), records.load(folder), seed=0, precision=precision, spectral=True
+    )
+    drawn = summaries.readable_graph(net.graph, net.loss)
+    chain = ["input", "conv1", "pool1", "conv2", "pool2", "conv3", "pool3"]
+    chain += ["flatten", "fc1", "fc2", "logits", "objective", "train"]
+    boxes = {node.name.partition("/")[0] for node in drawn.node}
+    assert boxes == {*chain, "draws", "global_step"}
+    links = {
+        (word.lstrip("^").partition("/")[0], node.name.partition("/")[0])
+        for node in drawn.node
+        for word in node.input
+    }
+    assert set(zip(chain, chain[1:])) <= links
+    skipped = {(a, b) for a, b in links if a != b and b not in ("objective", "train")}
+    assert skipped <= {*zip(chain, chain[1:]), ("global_step", "draws")} | {
+        ("draws", layer) for layer in ("input", "fc1", "fc2", "logits")
+    }

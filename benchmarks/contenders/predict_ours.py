@@ -15,12 +15,17 @@ DATA = {"classes": list(emotions.FER2013), "size": [48, 48], "mean": 129.0, "dev
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--seconds", type=float, default=5.0)
+    parser.add_argument("--precision", default="float32")
     args = parser.parse_args()
     draw = np.random.default_rng(0)
     result = {}
     for batch in BATCHES:
         single = batch <= inference.FEW
-        with inference.Classifier(recipes.load("lenet"), DATA, single=single) as classifier:
+        if single and args.precision != "float32":
+            continue
+        with inference.Classifier(
+            recipes.load("lenet"), DATA, precision=args.precision, single=single
+        ) as classifier:
             classifier.load(
                 {
                     name: draw.uniform(0.01, 0.1, place.shape.as_list())

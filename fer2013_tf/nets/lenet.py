@@ -60,8 +60,8 @@ def build(
 
     def conv_block(x, layout, number, filters):
         wanted = layers.layout_for(x, filters, KERNEL, layout=layout, ledger=ledger)
-        x = layers.rearrange(x, layout, wanted)
         with tf.variable_scope(f"conv{number}"):
+            x = layers.rearrange(x, layout, wanted)
             x = layers.conv(x, filters, KERNEL, layout=wanted, ledger=ledger)
             x = shift_and_scale(x, norm == "bn")
             end_points[f"conv{number}"] = layers.rearrange(activate(x), wanted, layers.NHWC)
@@ -69,7 +69,7 @@ def build(
             x = activate(layers.max_pool(x, POOL, STRIDE, layout=wanted))
             if norm == "lrn":
                 x = tf.nn.lrn(x, depth_radius=4, bias=1.0, alpha=0.001 / 9, beta=0.75)
-        end_points[f"pool{number}"] = layers.rearrange(x, wanted, layers.NHWC)
+            end_points[f"pool{number}"] = layers.rearrange(x, wanted, layers.NHWC)
         return x, wanted
 
     def first_block(x, number, filters):

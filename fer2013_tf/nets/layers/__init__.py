@@ -131,11 +131,11 @@ def _sizes(x):
 
 def conv(x, filters, size, *, layout=NHWC, ledger):
     """SAME convolution, stride 1, no bias. x: [n, h, w, c] -> [n, h, w, filters], or so in HWNC."""
-    kernel = tf.cast(kernel_of([size, size, x.shape[-1], filters], CONV, ledger), x.dtype)
+    kernel = kernel_of([size, size, x.shape[-1], filters], CONV, ledger)
     if layout == HWNC:
-        height, width = x.shape[:2]
-        return spectral.conv(x, ledger.held(spectral.planes(kernel, height, width)), size)
-    return tf.nn.conv2d(x, kernel, strides=1, padding="SAME")
+        planes = spectral.planes(tf.cast(kernel, x.dtype), *x.shape[:2])
+        return spectral.conv(x, ledger.held(planes), size)
+    return tf.nn.conv2d(x, _in_format_of(x, kernel, ledger), strides=1, padding="SAME")
 
 
 def max_pool(x, size, stride, *, layout=NHWC):
@@ -151,7 +151,13 @@ def max_pool(x, size, stride, *, layout=NHWC):
 
 def dense(x, units, *, ledger, kind=DENSE):
     """Matrix product without bias. x: [n, c] -> [n, units]."""
-    return tf.matmul(x, tf.cast(kernel_of([x.shape[-1], units], kind, ledger), x.dtype))
+    kernel = kernel_of([x.shape[-1], units], kind, ledger)
+    return tf.matmul(x, _in_format_of(x, kernel, ledger))
+
+
+def _in_format_of(x, kernel, ledger):
+    """The kernel in x's number format."""
+    return kernel if kernel.dtype == x.dtype else ledger.held(tf.cast(kernel, x.dtype))
 
 
 class Norm:

@@ -33,19 +33,23 @@ def conv_norm_relu_pool(images, filters, size, *, pool, stride, pool_scope, trai
     folded = kernel * scale, norm.beta - mean * scale
     parts = [tf.cast(part, ledger.dtype) for part in (images, *map(ledger.held, folded))]
     window = {"ksize": [1, pool, pool, 1], "strides": [1, stride, stride, 1], "padding": "SAME"}
-    return _conv_relu(*parts), _conv_relu_pool(*parts, window, pool_scope)
+    scope = tf.get_default_graph().get_name_scope()
+    # What the function hands on is the pool's, for whoever looks at the graph.
+    with tf.name_scope(f"{pool_scope}/"):
+        pooled = _conv_relu_pool(*parts, window, scope)
+    return _conv_relu(*parts), pooled
 
 
 def _conv_relu(images, kernel, offset):
     return tf.nn.relu(tf.nn.bias_add(tf.nn.conv2d(images, kernel, 1, "SAME"), offset))
 
 
-def _conv_relu_pool(images, kernel, offset, window, pool_scope):
+def _conv_relu_pool(images, kernel, offset, window, conv_scope):
     @tf.custom_gradient
     def forward(kernel, offset):
-        whole = _conv_relu(images, kernel, offset)
-        with tf.name_scope(f"{pool_scope}/"):
-            pooled = tf.nn.max_pool(whole, **window)
+        with tf.name_scope(f"{conv_scope}/"):
+            whole = _conv_relu(images, kernel, offset)
+        pooled = tf.nn.max_pool(whole, **window)
 
         def backward(upstream):
             inner = tf.raw_ops.ReluGrad(gradients=upstream, features=pooled)
