@@ -138,6 +138,38 @@ def test_the_fused_first_block_is_conv_norm_relu_pool(training):
         np.testing.assert_allclose(b, a, rtol=2e-4, atol=2e-4 * np.abs(a).max())
 
 
+@pytest.mark.parametrize("training", [True, False])
+def test_pictures_far_from_zero_lose_nothing_in_bfloat16(training):
+    """Pictures of 0 to 1 with small differences, as `scaling=unit` makes them."""
+    images = 0.5 + 0.02 * draw(8, 24, 24, 1)
+    kernel = draw(5, 5, 1, 16, seed=1)
+
+    def pooled_and_gradient(dtype):
+        with tf.Graph().as_default(), tf.Session() as session:
+            ledger = layers.Ledger(dtype=dtype)
+            with tf.variable_scope("conv1"):
+                options = {"pool": 3, "stride": 2, "pool_scope": "pool1", "training": training}
+                _, pooled = grey.conv_norm_relu_pool(
+                    tf.constant(images), 16, 5, ledger=ledger, **options
+                )
+            found = {v.op.name.rpartition("/")[2]: v for v in tf.global_variables()}
+            upstream = tf.constant(draw(*pooled.shape.as_list(), seed=2), dtype)
+            (gradient,) = tf.gradients(pooled, found["kernel"], upstream)
+            session.run(tf.global_variables_initializer())
+            found["kernel"].load(kernel, session)
+            found["moving_mean"].load(0.5 * kernel.sum((0, 1, 2)), session)
+            found["moving_variance"].load(0.01 * np.ones(16), session)
+            return session.run([tf.cast(pooled, tf.float32), gradient])
+
+    (exact, gradient), (rounded, rounded_gradient) = map(
+        pooled_and_gradient, (tf.float32, tf.bfloat16)
+    )
+    offsets = (rounded - exact)[:, 2:-2, 2:-2].mean(axis=(0, 1, 2))
+    assert np.abs(offsets).max() < 0.01 * exact.std()
+    off = np.linalg.norm(rounded_gradient - gradient)
+    assert off < 0.1 * np.linalg.norm(gradient)
+
+
 @pytest.mark.parametrize("dtype", [tf.float32, tf.bfloat16])
 @pytest.mark.parametrize("channels", [8, 3])
 def test_rearranging_moves_values_and_gradients(dtype, channels):
