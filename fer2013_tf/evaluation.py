@@ -100,7 +100,8 @@ def shipped():
 def answers(members, images, *, tta="none", kind="probabilities", precision="float32"):
     """Each member's probabilities (or logits) for every picture: [members, n, classes].
 
-    images: uint8 [n, h, w] of the members' picture size. One graph serves all members of one net.
+    images: uint8 [n, h, w] of the members' picture size. precision: see `inference.Classifier`. One
+    graph serves all members of one net.
     """
     # TensorFlow, which takes seconds, only when it is known who is to answer.
     from fer2013_tf import inference
