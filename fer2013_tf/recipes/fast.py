@@ -1,8 +1,8 @@
 """python -m fer2013_tf.train --recipe fast
 
 PrivateTest 66.70 % (best on PublicTest), 66.56 % (last 5 checkpoints, flip); 6 minutes on 2 cores
-of an AMD EPYC (bfloat16). PublicTest reaches 63.2 % after 3.9 minutes (median of three seeds, 3.6
-to 4.7). The first article's net (a1) for results soon: Adam at four times its usual rate, little
+of an AMD EPYC (bfloat16). PublicTest reaches 63.2 % after 3.8 minutes (median of three seeds, 3.5
+to 3.8). The first article's net (a1) for results soon: Adam at four times its usual rate, little
 dropout, 14 epochs; chosen on PublicTest, of six settings tried once each.
 """
 
