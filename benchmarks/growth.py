@@ -4,13 +4,12 @@ python -m benchmarks.growth                             # about ten minutes, on 
 python -m benchmarks.growth --records tfrecords --times 1,2
 """
 
-import json
 import sys
 import tempfile
 from pathlib import Path
 
 from benchmarks import alternate
-from fer2013_tf import emotions, records
+from fer2013_tf import checkpoints, emotions, records
 from fer2013_tf.sources import Face
 
 
@@ -33,7 +32,7 @@ def epoch(folder, times, source):
     command += ["--set", "epochs=1", "--records", str(folder / "records")]
     command += ["--ckpt", str(folder / "ckpt"), "--logs", str(folder / "logs")]
     peak = alternate.timed(command)["peak_mb"]
-    (entry,) = json.loads((folder / "ckpt" / "r" / "history.json").read_text())
+    (entry,) = checkpoints.Run(folder / "ckpt", "r").history()
     return {"seconds": entry["seconds"], "peak_mb": peak}
 
 

@@ -26,6 +26,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks import alternate
+from fer2013_tf import checkpoints
 
 LEVELS = (55.0, 60.0, 63.2, 65.0)
 SCRIPTS = {
@@ -127,7 +128,7 @@ def commands(name, seed, args, folder):
 
     def exact(curve):
         """Our lines round to one digit; the run's history does not."""
-        history = json.loads((ckpt / run / "history.json").read_text())
+        history = checkpoints.Run(ckpt, run).history()
         accuracies = [100 * entry["public_accuracy"] for entry in history]
         return [(seconds, accuracy) for (seconds, _), accuracy in zip(curve, accuracies)]
 

@@ -12,7 +12,6 @@ Shipped weights are the shadows alone, float16, in `weights.npz`.
 """
 
 import contextlib
-import json
 import os
 import re
 import shutil
@@ -21,13 +20,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fer2013_tf import recipes, records
+from fer2013_tf import files, recipes
 from fer2013_tf.errors import UserError
 
 PARTIAL = ".partial"
 SHADOW = "/ExponentialMovingAverage"
 MODEL = "model.ckpt"
-RECIPE_VERSION = 1
+RECIPE_VERSION = 2
+UNSIGNED_VERSION = 1
 SHIPPED = Path(__file__).parent / "weights"
 SHIPPED_NAME = "shipped"
 WEIGHTS = "weights.npz"
@@ -72,51 +72,43 @@ class Run:
 
     def write(self, recipe, settings):
         """Writes recipe.json; settings: data, seed, input, precision, changes."""
-        content = {"version": RECIPE_VERSION, "recipe": recipe.__dict__, **settings}
-        records.write_atomically(self.folder / "recipe.json", json.dumps(content, indent=1) + "\n")
+        write_recipe(self.folder / "recipe.json", recipe, settings)
 
     def history(self):
         """The entries of history.json, oldest first."""
         path = self.folder / "history.json"
-        return _read_json(path) if path.exists() else []
+        if not path.exists():
+            return []
+        remedy = "remove it; the run goes on without the curve so far"
+        return files.read_json(path, remedy)["epochs"]
 
     def write_history(self, entries):
         """Replaces history.json."""
-        records.write_atomically(self.folder / "history.json", json.dumps(entries, indent=1) + "\n")
+        files.write_json(self.folder / "history.json", {"epochs": entries})
 
-    @contextlib.contextmanager
     def lock(self):
-        """Holds the folder for one trainer; the system lets go of it when a process dies."""
+        """Context: holds the folder for one trainer."""
         self.best_folder.mkdir(parents=True, exist_ok=True)
-        with open(self.folder / ".lock", "a+") as file:
-            if not _try_lock(file):
-                file.seek(0)
-                raise UserError(
-                    f"{self.folder}: another training ({file.read().strip()}) is writing here; "
-                    "stop it or choose another --run"
-                )
-            file.truncate(0)
-            file.write(f"process {os.getpid()}\n")
-            file.flush()
-            yield
+        return files.lock(self.folder / ".lock", "training", "stop it or choose another --run")
 
+    def newest_whole(self):
+        """(Newest checkpoint that can be read to its last byte, or None; why later ones cannot).
 
-def _try_lock(file):
-    try:
-        import fcntl
-
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except ImportError:  # Windows
-        import msvcrt
-
-        try:
-            file.seek(0)
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-        except OSError:
-            return False
-    except OSError:
-        return False
-    return True
+        Raises UserError where there are checkpoints, but none can be read.
+        """
+        damaged = []
+        for checkpoint in reversed(self.checkpoints()):
+            found = damage(checkpoint.prefix)
+            if not found:
+                return checkpoint, damaged
+            damaged.append(found)
+        if damaged:
+            raise UserError(
+                f"{self.folder}: none of its {len(damaged)} checkpoints can be read; restore them, "
+                "or start over with --fresh",
+                damaged,
+            )
+        return None, []
 
 
 def save(saver, session, folder, step, *, keep):
@@ -127,20 +119,48 @@ def save(saver, session, folder, step, *, keep):
     """
     import tensorflow.compat.v1 as tf
 
+    with _partial(folder) as partial:
+        try:
+            saver.save(
+                session, str(partial / MODEL), step, write_meta_graph=False, write_state=False
+            )
+        except tf.errors.OpError as error:
+            reason = _reason(error).replace(f"{PARTIAL}/", "")
+            raise UserError(
+                f"{folder / MODEL}-{step}: cannot be written ({reason}); make room or give it "
+                "another folder, then start the same command again"
+            ) from None
+        _place(partial, folder)
+    _rotate(folder, step, keep)
+
+
+def copy(checkpoint, folder):
+    """Makes a checkpoint the only one under `folder`."""
+    with _partial(folder) as partial:
+        for file in checkpoint.prefix.parent.glob(f"{checkpoint.prefix.name}.*"):
+            shutil.copyfile(file, partial / file.name)
+        _place(partial, folder)
+    _rotate(folder, checkpoint.step, 1)
+
+
+@contextlib.contextmanager
+def _partial(folder):
     partial = folder / PARTIAL
     shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir()
     try:
-        saver.save(session, str(partial / MODEL), step, write_meta_graph=False, write_state=False)
-    except tf.errors.OpError as error:
-        reason = error.message.splitlines()[0]
-        raise UserError(f"{folder / MODEL}-{step}: cannot be written ({reason})") from None
+        with files.naming(folder / MODEL):
+            partial.mkdir()
+            yield partial
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def _place(partial, folder):
+    """Renames a checkpoint's files into `folder`, its index last."""
     for file in sorted(partial.iterdir(), key=lambda file: file.suffix == ".index"):
         _sync(file)
         os.replace(file, folder / file.name)
     _sync(folder)
-    partial.rmdir()
-    _rotate(folder, step, keep)
 
 
 def _sync(path):
@@ -165,7 +185,7 @@ def _rotate(folder, step, keep):
     # What tf.train.latest_checkpoint reads.
     lines = [f'model_checkpoint_path: "{names[-1]}"']
     lines += [f'all_model_checkpoint_paths: "{name}"' for name in names]
-    records.write_atomically(folder / "checkpoint", "\n".join(lines) + "\n")
+    files.write_atomically(folder / "checkpoint", "\n".join(lines) + "\n")
 
 
 def complete(folder):
@@ -179,23 +199,23 @@ def complete(folder):
     return sorted(found, key=lambda checkpoint: checkpoint.step)
 
 
-def _read_json(path):
-    try:
-        return json.loads(path.read_text())
-    except FileNotFoundError:
-        raise UserError(f"{path}: not there; train first, or name another --run") from None
-    except ValueError as error:
-        raise UserError(
-            f"{path}: not readable as JSON ({error}); restore it or use --fresh"
-        ) from None
+def write_recipe(path, recipe, settings):
+    """Writes a recipe.json; settings: data, seed, input, precision, keep, changes."""
+    content = {"version": RECIPE_VERSION, "recipe": recipe.__dict__, **settings}
+    files.write_json(path, content)
 
 
 def read_recipe(path):
     """(Recipe, the other settings) from a recipe.json. Raises UserError naming the file."""
-    content = _read_json(Path(path))
+    if not Path(path).exists():
+        raise UserError(f"{path}: not there; train first, or name another --run")
+    content = files.read_json(path, "restore it or use --fresh", unsigned=UNSIGNED_VERSION)
     version = content.pop("version", None)
-    if version != RECIPE_VERSION:
-        raise UserError(f"{path}: version {version}, this program reads version {RECIPE_VERSION}")
+    if version not in (RECIPE_VERSION, UNSIGNED_VERSION):
+        raise UserError(
+            f"{path}: version {version}, this program reads version {RECIPE_VERSION}; "
+            "update the program, or choose another --run"
+        )
     return recipes.from_dict(content.pop("recipe", {}), path), content
 
 
@@ -208,7 +228,13 @@ def runs(root):
 
 def last_written(folder):
     """When anything in a run's folder was last written, seconds since the epoch."""
-    return max(path.stat().st_mtime for path in folder.iterdir() if not path.name.startswith("."))
+    times = []
+    for path in folder.iterdir():
+        # A training beside this one may rotate it away meanwhile.
+        with contextlib.suppress(FileNotFoundError):
+            if not path.name.startswith("."):
+                times.append(path.stat().st_mtime)
+    return max(times, default=0.0)
 
 
 def select(run, wanted):
@@ -250,7 +276,26 @@ def read_shadows(prefix):
     if not shadows:
         raise UserError(f"{prefix}: holds no shadow variables; it was not written by train")
     with _readable(prefix):
-        return {name.removesuffix(SHADOW): reader.get_tensor(name) for name in shadows}
+        return shadows_of({name: reader.get_tensor(name) for name in shadows})
+
+
+def shadows_of(values):
+    """{variable name: array} of the shadow variables among {name: array}."""
+    return {n.removesuffix(SHADOW): v for n, v in values.items() if n.endswith(SHADOW)}
+
+
+def damage(prefix):
+    """Why a checkpoint cannot be read to its last byte, checksums included, or None."""
+    import tensorflow.compat.v1 as tf
+
+    try:
+        with _readable(prefix, ""):
+            reader = tf.train.load_checkpoint(str(prefix))
+            for name in reader.get_variable_to_shape_map():
+                reader.get_tensor(name)
+    except UserError as error:
+        return str(error)
+    return None
 
 
 def open_checkpoint(prefix):
@@ -262,17 +307,18 @@ def open_checkpoint(prefix):
 
 
 @contextlib.contextmanager
-def _readable(prefix):
+def _readable(prefix, remedy="; remove its files to use the one before"):
     """Turns TensorFlow's errors while reading a checkpoint into a UserError that names it."""
     import tensorflow.compat.v1 as tf
 
     try:
         yield
     except (tf.errors.OpError, ValueError, IndexError, RuntimeError) as error:
-        reason = str(error).splitlines()[0]
-        raise UserError(
-            f"{prefix}: cannot be read ({reason}); remove its files to use the one before"
-        ) from None
+        raise UserError(f"{prefix}: cannot be read ({_reason(error)}){remedy}") from None
+
+
+def _reason(error):
+    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 def check_fits(variables, prefix):

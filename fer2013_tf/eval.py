@@ -6,7 +6,7 @@ import os
 import sys
 from pathlib import Path
 
-from fer2013_tf import checkpoints, command, emotions, records
+from fer2013_tf import checkpoints, command, emotions, files, records
 from fer2013_tf.errors import UserError
 
 EXAMPLES = """\
@@ -116,7 +116,7 @@ def run(args):
     if args.json == "-":
         print(text)
     elif args.json:
-        records.write_atomically(args.json, text + "\n")
+        files.write_atomically(args.json, text + "\n")
     return 0
 
 
@@ -134,6 +134,11 @@ def _splits(args, say):
 
 
 def _watch(args):
+    without = parser()
+    for name in ("ensemble", "combine", "tta", "splits", "json", "predictions", "mistakes"):
+        if getattr(args, name) != without.get_default(name):
+            option = "split" if name == "splits" else name
+            raise UserError(f"--watch: evaluates single checkpoints on PublicTest; no --{option}")
     # A training beside this one keeps the accelerator to itself.
     os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
     from fer2013_tf import evaluation, watching
@@ -202,7 +207,7 @@ def _write_predictions(path, faces, predicted, probabilities, classes):
     table.insert(0, "row", faces.rows)
     table.insert(1, "true", [classes[label] for label in faces.labels])
     table.insert(2, "predicted", [classes[label] for label in predicted])
-    records.write_atomically(path, table.to_csv(index=False, float_format="%.6f"))
+    files.write_atomically(path, table.to_csv(index=False, float_format="%.6f"))
 
 
 def main(argv=None):

@@ -1,47 +1,80 @@
 """From a picture file to what a net is fed: the same path for photographs, video and the demo."""
 
 import warnings
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from fer2013_tf.errors import UserError
 
-# Modes of more than 8 bits a channel: Pillow would clip, not scale them.
-DEEP_MODES = ("F", "I", "I;16", "I;16B", "I;16L", "I;16N")
+# A face on fewer pixels than this cannot be told from another.
+SMALLEST = 10
+_SIXTEEN_BITS = ("I;16", "I;16B", "I;16L", "I;16N")
+
+
+class Picture(NamedTuple):
+    """A picture that was read."""
+
+    image: Any  # PIL image, upright (EXIF), mode L or RGB; what was transparent is white
+    note: str | None  # what of the file was not taken
 
 
 def open_picture(path):
-    """The picture at `path`, upright (EXIF), in its own mode. Raises UserError naming the file."""
+    """The `Picture` at `path`, 16 bits scaled to 8. Raises UserError naming the file."""
+    if Path(path).exists() and not Path(path).is_file():
+        raise UserError(f"{path}: not a file; name the pictures in it")
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            picture = ImageOps.exif_transpose(Image.open(path))
-            picture.load()
+        return _decoded(path)
     except FileNotFoundError:
         raise UserError(f"{path}: no such file") from None
+    except UserError:
+        raise
     except (Image.DecompressionBombWarning, Image.DecompressionBombError):
         raise UserError(f"{path}: too many pixels; make it smaller") from None
     except UnidentifiedImageError:
         raise UserError(
             f"{path}: not a picture Pillow can read; convert it to PNG or JPEG"
         ) from None
-    except (OSError, SyntaxError, ValueError) as error:
-        raise UserError(f"{path}: damaged picture ({error})") from None
-    if picture.mode in DEEP_MODES:
-        raise UserError(f"{path}: more than 8 bits a pixel (mode {picture.mode}); convert it to 8")
-    return picture
+    # Pillow's decoders raise whatever comes for damaged files.
+    except Exception as error:
+        raise UserError(f"{path}: damaged picture ({error or type(error).__name__})") from None
 
 
-def centre_crop(picture, size):
-    """The square in the middle of a PIL picture, grey: uint8 (height, width).
+def _decoded(path):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        with Image.open(path) as opened:
+            frames = getattr(opened, "n_frames", 1)
+            picture = ImageOps.exif_transpose(opened)
+            picture.load()
+    width, height = picture.size
+    if min(picture.size) < SMALLEST:
+        raise UserError(f"{path}: {width}x{height} pixels; a face takes {SMALLEST} at least")
+    note = f"{path}: the first of its {frames} frames is taken" if frames > 1 else None
+    return Picture(_grey_or_rgb(picture, path), note)
+
+
+def _grey_or_rgb(picture, path):
+    if picture.mode in _SIXTEEN_BITS:
+        return Image.fromarray((np.asarray(picture, np.uint16) >> 8).astype(np.uint8))
+    if picture.mode in ("I", "F"):
+        raise UserError(f"{path}: 32 bits a pixel (mode {picture.mode}); convert it to 8")
+    if picture.has_transparency_data:
+        picture = picture.convert("RGBA")
+        white = Image.new("RGBA", picture.size, "white")
+        picture = Image.alpha_composite(white, picture)
+    return picture if picture.mode in ("L", "RGB") else picture.convert("RGB")
+
+
+def centre_crop(image, size):
+    """The square in the middle of an image of mode L or RGB, grey: uint8 (height, width).
 
     The long side is cut at both ends, as the first article does it; then resized, then grey.
     """
-    side = min(picture.size)
-    left, top = ((length - side) // 2 for length in picture.size)
-    square = picture.crop((left, top, left + side, top + side))
-    if square.mode not in ("L", "RGB"):
-        square = square.convert("RGB")
+    side = min(image.size)
+    left, top = ((length - side) // 2 for length in image.size)
+    square = image.crop((left, top, left + side, top + side))
     height, width = size
     return np.asarray(square.resize((width, height), Image.Resampling.LANCZOS).convert("L"))

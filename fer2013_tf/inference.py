@@ -57,6 +57,9 @@ class Classifier:
             raise UserError(
                 f"{where}: does not fit the net ({len(off)} variables): {off[0]}", off[1:10]
             )
+        for name in wanted:
+            if not np.isfinite(values[name]).all():
+                raise UserError(f"{where}: {name} holds infinite values or no numbers; train anew")
         for name, (placeholder, assign) in self.net.assign.items():
             self._session.run(assign, {placeholder: values[name]})
         self._session.run(self.net.prepare)
@@ -68,7 +71,8 @@ class Classifier:
             for start in range(0, len(images), BATCH)
         ]
         result = np.concatenate(batches)
-        assert len(result) == len(images), "every picture is seen once"
+        if len(result) != len(images):
+            raise AssertionError(f"{len(result)} answers for {len(images)} pictures")
         return result
 
     def logits(self, images):

@@ -10,6 +10,7 @@ import contextlib
 import csv
 import hashlib
 import io
+import math
 import os
 import shutil
 import sys
@@ -20,7 +21,7 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from fer2013_tf import command, emotions, records, sources
+from fer2013_tf import archives, command, emotions, files, records, sources
 from fer2013_tf.errors import UserError
 
 EXAMPLES = """\
@@ -54,6 +55,12 @@ def parser():
     add("--shards", type=_positive, metavar="N", default=1, help="files a split (default: 1)")
     add("--images", metavar="DIR", help=f"also write the pictures as PNG, and {LABEL_LIST}, to DIR")
     add("--skip-bad", action="store_true", help="leave out rows that cannot be used")
+    add(
+        "--max-unpacked",
+        type=_gigabytes,
+        metavar="GB",
+        help=f"refuse an archive that unpacks to more (default: {archives.LIMIT / 2**30:g})",
+    )
     add("--force", action="store_true", help="make the records even if nothing has changed")
     return result
 
@@ -64,12 +71,26 @@ def _positive(text):
     return int(text)
 
 
+def _gigabytes(text):
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 < value < 2**20:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of gigabytes over 0")
+    return value
+
+
 def run(args):
     """Makes the records that `args` (see `parser`) asks for, unless they are there already.
 
     Raises UserError for what is wrong with the source, bad rows included; then nothing is written.
     """
-    source = sources.open_source(args.source, args.format)
+    for option, folder in (("--out", args.out), ("--images", args.images)):
+        if folder and Path(folder).exists() and not Path(folder).is_dir():
+            raise UserError(f"{option} {folder}: is a file; name a folder")
+    options = {"max_unpacked": int(args.max_unpacked * 2**30)} if args.max_unpacked else {}
+    source = sources.open_source(args.source, args.format, **options)
     made_with = {"shards": args.shards, "skip_bad": args.skip_bad}
     if not args.force and _is_made(args, source, made_with):
         print(f"{args.out}: made from this source already, nothing to do (--force makes it anew)")
@@ -121,7 +142,7 @@ def _is_made(args, source, made_with):
         return False
     if args.images:
         labels = Path(args.images) / LABEL_LIST
-        if not labels.exists() or records.file_sha256(labels) != manifest.get("images"):
+        if not labels.exists() or files.file_sha256(labels) != manifest.get("images"):
             return False
     return manifest.get("made_with") == made_with
 
@@ -147,7 +168,8 @@ class Bad:
         """Takes a `sources.BadFace`."""
         self.count += 1
         if len(self.first) < SHOWN:
-            self.first.append(f"{face.where}, row {face.row}: {face.reason}")
+            line = f"{face.where}, row {face.row}: {face.reason}"
+            self.first.append(command.printable(line))
 
     def judge(self, name, *, kept, skip):
         """Raises UserError where there are bad rows that may not be skipped, or no others."""
@@ -236,7 +258,9 @@ class Pictures:
         return self
 
     def __exit__(self, *_):
-        self._list.close()
+        # What is left in its buffer does not matter any more.
+        with contextlib.suppress(OSError):
+            self._list.close()
         shutil.rmtree(self._partial, ignore_errors=True)
 
     def add(self, face):
@@ -245,12 +269,14 @@ class Pictures:
         path = f"{face.split}/{name}/{face.row}.png"
         target = self._partial / path
         target.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(face.pixels).save(target, compress_level=1)
-        self._lines.writerow((path, face.label, name, face.split, face.row))
+        with files.naming(self.folder / path):
+            Image.fromarray(face.pixels).save(target, compress_level=1)
+            self._lines.writerow((path, face.label, name, face.split, face.row))
 
     def commit(self):
         """Puts the pictures in place of an earlier run's. Returns the label list's sha256."""
-        self._list.close()
+        with files.naming(self.folder / LABEL_LIST):
+            self._list.close()
         labels = self.folder / LABEL_LIST
         labels.unlink(missing_ok=True)
         for split in emotions.SPLITS:
@@ -258,7 +284,7 @@ class Pictures:
             if (self._partial / split).exists():
                 os.replace(self._partial / split, self.folder / split)
         os.replace(self._partial / LABEL_LIST, labels)
-        return records.file_sha256(labels)
+        return files.file_sha256(labels)
 
 
 def table(counts):
@@ -309,7 +335,7 @@ def chart(counts, path):
     panels[0].invert_yaxis()
     png = io.BytesIO()
     figure.savefig(png, format="png")
-    records.write_atomically(path, png.getvalue())
+    files.write_atomically(path, png.getvalue())
 
 
 def _panel(axes, split, classes):

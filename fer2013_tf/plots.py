@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 
-from fer2013_tf import emotions, records
+from fer2013_tf import emotions, files
 
 DPI = 150
 INK, FAINT, GRID, ACCENT = "#1f2933", "#6b7785", "#e4e7eb", "#0b4f8a"
@@ -198,4 +198,4 @@ def _figure(width, height):
 def _save(figure, path):
     png = io.BytesIO()
     figure.savefig(png, format="png")
-    records.write_atomically(path, png.getvalue())
+    files.write_atomically(path, png.getvalue())

@@ -55,8 +55,11 @@ def run(args):
     crops, names, bad = [], [], []
     for name in args.pictures:
         try:
-            crops.append(faces.centre_crop(faces.open_picture(name), member.data["size"]))
+            picture = faces.open_picture(name)
+            crops.append(faces.centre_crop(picture.image, member.data["size"]))
             names.append(name)
+            if picture.note:
+                print(f"note: {command.printable(picture.note)}", file=sys.stderr)
         except UserError as error:
             bad.append(str(error))
     if crops:
@@ -107,7 +110,8 @@ def _text(name, member, scores, chances):
         ("probability", [f"{100 * p:.1f} %".rjust(w) for p, w in zip(chances, columns)]),
     ]
     lines = [f"  {title:<11}{''.join(cells)}" for title, cells in rows]
-    return "\n".join([f"{name}: {classes[best]} ({100 * chances[best]:.1f} %)", *lines])
+    answer = f"{command.printable(name)}: {classes[best]} ({100 * chances[best]:.1f} %)"
+    return "\n".join([answer, *lines])
 
 
 def main(argv=None):

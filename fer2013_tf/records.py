@@ -13,9 +13,8 @@ its shards, and replacing the manifest is one rename. Whatever moment a writer d
 finds the old set or the new one, or no manifest at all.
 """
 
+import contextlib
 import functools
-import hashlib
-import json
 import math
 import os
 import shutil
@@ -25,11 +24,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fer2013_tf import emotions
+from fer2013_tf import emotions, files
 from fer2013_tf.errors import UserError
 
 MANIFEST = "manifest.json"
-VERSION = 1
+VERSION = 2
 
 
 class Faces(NamedTuple):
@@ -38,18 +37,6 @@ class Faces(NamedTuple):
     images: np.ndarray  # uint8 [n, height, width]
     labels: np.ndarray  # int64 [n]
     rows: np.ndarray  # int64 [n], 1-based row in the source
-
-
-def write_atomically(path, data):
-    """Replaces `path` by `data` (str or bytes): temporary name, fsync, rename."""
-    path = Path(path)
-    data = data.encode() if isinstance(data, str) else data
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    with open(partial, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(partial, path)
 
 
 def serialise(face):
@@ -198,15 +185,6 @@ def parse(serialised, size):
     return tf.reshape(pixels, shape), parsed["label"], parsed["row"]
 
 
-def file_sha256(path):
-    """Hexadecimal sha256 of a file's bytes."""
-    digest = hashlib.sha256()
-    with open(path, "rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
-
-
 class Writer:
     """Writes one set of records under a temporary folder and puts it in place on `commit`."""
 
@@ -219,15 +197,23 @@ class Writer:
 
     def __enter__(self):
         self.out.mkdir(parents=True, exist_ok=True)
-        for left_behind in self.out.glob(".partial-*"):
-            shutil.rmtree(left_behind)
-        self._partial.mkdir()
+        with contextlib.ExitStack() as stack:
+            remedy = "wait for it, or choose another --out"
+            stack.enter_context(files.lock(self.out / ".lock", "make_records", remedy))
+            files.sweep(self.out)
+            for left_behind in self.out.glob(".partial-*"):
+                shutil.rmtree(left_behind)
+            self._partial.mkdir()
+            stack.callback(shutil.rmtree, self._partial, ignore_errors=True)
+            self._held = stack.pop_all()
         return self
 
     def __exit__(self, *_):
         for writer in self._files.values():
-            writer.close()
-        shutil.rmtree(self._partial, ignore_errors=True)
+            # What is left in its buffer does not matter any more.
+            with contextlib.suppress(OSError):
+                writer.close()
+        self._held.close()
 
     def add(self, face):
         """Appends one face to its split; shards are filled in turn.
@@ -238,11 +224,20 @@ class Writer:
         if face.pixels.shape != tuple(self.size):
             shapes = "{}x{} pixels, expected {}x{}".format(*face.pixels.shape, *self.size)
             raise UserError(f"{face.where}, row {face.row}: {shapes} (height x width)")
+        if not 0 <= face.label < len(self.classes):
+            raise UserError(
+                f"{face.where}, row {face.row}: label {face.label}, expected 0 to "
+                f"{len(self.classes) - 1}"
+            )
         counts = self._counts[face.split]
         key = face.split, sum(counts) % self.shards
         if key not in self._files:
             self._files[key] = self._shard(key).open("wb", buffering=1 << 18)
-        self._files[key].write(framed(serialise(face)))
+        try:
+            self._files[key].write(framed(serialise(face)))
+        except OSError as error:
+            error.filename = str(self.out)
+            raise
         counts[face.label] += 1
         if face.split == emotions.TRAINING:
             self._tones += np.bincount(face.pixels.ravel(), minlength=256)
@@ -264,7 +259,7 @@ class Writer:
             "shards": shards,
             **extra,
         }
-        write_atomically(self.out / MANIFEST, json.dumps(manifest, indent=1) + "\n")
+        files.write_json(self.out / MANIFEST, manifest)
         named = {shard["file"] for group in shards.values() for shard in group}
         for file in self.out.glob("*.tfrecord"):
             if file.name not in named:
@@ -287,11 +282,11 @@ class Writer:
         keys = sorted(key for key in self._files if key[0] == split)
         placed = []
         for number, key in enumerate(keys):
-            with self._files.pop(key) as file:
+            with files.naming(self.out), self._files.pop(key) as file:
                 file.flush()
                 os.fsync(file.fileno())
             partial = self._shard(key)
-            sha256 = file_sha256(partial)
+            sha256 = files.file_sha256(partial)
             name = f"{split}-{number:05d}-of-{len(keys):05d}-{sha256[:8]}.tfrecord"
             placed.append({"file": name, "bytes": partial.stat().st_size, "sha256": sha256})
             os.replace(partial, self.out / name)
@@ -306,12 +301,9 @@ def load(folder):
     """
     path = Path(folder) / MANIFEST
     make = f"make the records with: python -m fer2013_tf.make_records SOURCE --out {folder}"
-    try:
-        manifest = json.loads(path.read_text())
-    except FileNotFoundError:
-        raise UserError(f"{path}: no records here; {make}") from None
-    except ValueError:
-        raise UserError(f"{path}: not readable as JSON; {make} --force") from None
+    if not path.exists():
+        raise UserError(f"{path}: no records here; {make}")
+    manifest = files.read_json(path, f"{make} --force", unsigned=1)
     if manifest.get("version") != VERSION:
         raise UserError(f"{path}: version {manifest.get('version')}, expected {VERSION}; {make}")
     for shard in (shard for group in manifest["shards"].values() for shard in group):

@@ -1,6 +1,8 @@
 """The command that lists and deletes runs: `python -m fer2013_tf.runs`."""
 
 import argparse
+import contextlib
+import os
 import shutil
 import sys
 import time
@@ -75,7 +77,13 @@ def _age(seconds):
 
 
 def _bytes(folder):
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    total = 0
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            # A training beside this one may rotate it away meanwhile.
+            with contextlib.suppress(FileNotFoundError):
+                total += os.stat(os.path.join(parent, name)).st_size
+    return total
 
 
 def _prune(args):
@@ -90,7 +98,7 @@ def _prune(args):
     question = f"delete {', '.join(names)} ({size:.0f} MB) under {args.ckpt}? [y/N] "
     if not args.yes and not _agreed(question):
         print("nothing deleted")
-        return 1
+        return 0
     for this in chosen:
         with this.lock():
             shutil.rmtree(this.folder)

@@ -12,7 +12,7 @@ import struct
 
 import numpy as np
 
-from fer2013_tf import records
+from fer2013_tf import files, records
 from fer2013_tf.errors import UserError
 
 FRAME_HEAD, FRAME_TAIL = 12, 4  # bytes around a TFRecord: length and checksum; checksum
@@ -29,7 +29,7 @@ class Shards:
         self.size = tuple(manifest["size"])
         paths = records.shard_paths(folder, manifest, split)
         for path, shard in zip(paths, manifest["shards"][split], strict=True):
-            if records.file_sha256(path) != shard["sha256"]:
+            if files.file_sha256(path) != shard["sha256"]:
                 raise UserError(f"{path}: damaged record; run make_records again with --force")
         # Open as long as this object lives.
         self._files = [io.FileIO(path) for path in paths]

@@ -2,13 +2,12 @@
 
 import argparse
 import io
-import json
 import sys
 from pathlib import Path
 
 import numpy as np
 
-from fer2013_tf import checkpoints, command, records
+from fer2013_tf import checkpoints, command, files
 from fer2013_tf.errors import UserError
 
 EXAMPLES = """\
@@ -44,7 +43,7 @@ def parser():
 def run(args):
     """Packs one checkpoint. Returns the exit status."""
     this = checkpoints.Run(args.ckpt, args.run)
-    this.read()  # refuses a recipe.json that could not be read back later
+    recipe, settings = this.read()
     (chosen,) = checkpoints.select(this, args.checkpoint)[-1:]
     shadows = checkpoints.read_shadows(chosen.prefix)
     for name, values in shadows.items():
@@ -55,10 +54,9 @@ def run(args):
     out.mkdir(parents=True, exist_ok=True)
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **dict(sorted(packed.items())))
-    records.write_atomically(out / checkpoints.WEIGHTS, buffer.getvalue())
-    content = json.loads((this.folder / "recipe.json").read_text())
-    content["from"] = {"run": args.run, "step": chosen.step, "chosen": args.checkpoint}
-    records.write_atomically(out / "recipe.json", json.dumps(content, indent=1) + "\n")
+    files.write_atomically(out / checkpoints.WEIGHTS, buffer.getvalue())
+    origin = {"run": args.run, "step": chosen.step, "chosen": args.checkpoint}
+    checkpoints.write_recipe(out / "recipe.json", recipe, {**settings, "from": origin})
     size = len(buffer.getvalue()) / 2**20
     print(f"{out / checkpoints.WEIGHTS}: step {chosen.step} of {args.run}, {size:.1f} MB")
     return 0

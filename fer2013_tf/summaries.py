@@ -1,13 +1,75 @@
 """What TensorBoard shows: scalars, histograms, input pictures, feature maps, the recipe as text."""
 
+import contextlib
 import math
+import threading
 
 import tensorflow.compat.v1 as tf
+
+from fer2013_tf.errors import UserError
 
 # Histograms of activations and feature maps look at this many pictures of the batch: enough to see
 # a layer die, a hundredth of the cost.
 WATCHED = 8
 GRID_COLUMNS = 8
+
+
+class Log:
+    """TensorBoard's event file under `folder`; use as a context manager.
+
+    A thread of TensorFlow's writes it: what goes wrong there is raised by `flush`, as a UserError.
+    """
+
+    def __init__(self, folder, graph=None):
+        self._folder = folder
+        with self._naming():
+            self._writer = tf.summary.FileWriter(str(folder), graph_def=graph)
+
+    def __enter__(self):
+        self._hook = threading.excepthook
+        threading.excepthook = self._silent
+        return self
+
+    def __exit__(self, kind, *_):
+        try:
+            with self._naming():
+                self._writer.close()
+        except UserError:
+            # What is on its way out already matters more.
+            if kind is None:
+                raise
+        finally:
+            threading.excepthook = self._hook
+
+    def add(self, summary, step):
+        """A summary, serialised or not, of a step."""
+        self._writer.add_summary(summary, step)
+
+    def start(self, step):
+        """Marks points of earlier files from `step` on as void."""
+        start = tf.SessionLog(status=tf.SessionLog.START)
+        self._writer.add_session_log(start, global_step=step)
+
+    def flush(self):
+        """Waits until all is in the file."""
+        with self._naming():
+            self._writer.flush()
+
+    @contextlib.contextmanager
+    def _naming(self):
+        try:
+            yield
+        # The thread's errors come as whatever C++ errors are turned into.
+        except (tf.errors.OpError, OSError, RuntimeError, LookupError, ValueError) as error:
+            reason = str(error).splitlines()[0]
+            raise UserError(
+                f"{self._folder}: TensorBoard's events cannot be written ({reason}); make room or "
+                "give another --logs, then start the same command again"
+            ) from None
+
+    def _silent(self, arguments):
+        if arguments.thread is None or arguments.thread.name != "EventLoggerThread":
+            self._hook(arguments)
 
 
 def scalars(values):

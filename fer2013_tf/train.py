@@ -7,7 +7,7 @@ import sys
 import textwrap
 from pathlib import Path
 
-from fer2013_tf import checkpoints, command, devices, recipes, records, specs
+from fer2013_tf import checkpoints, command, devices, files, recipes, records, specs
 from fer2013_tf.errors import UserError
 
 EXAMPLES = """\
@@ -116,6 +116,8 @@ def _train(this, args, recipe, settings):
         trainer.check_fits()
         _check_same_answers(this, recipe)
     logs.mkdir(parents=True, exist_ok=True)
+    for folder in (this.folder, this.best_folder, logs):
+        files.sweep(folder)
     this.write(recipe, settings)
     received = trainer.train()
     if this.history():

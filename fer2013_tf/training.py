@@ -2,8 +2,8 @@
 
     Trainer(run, folder, recipe, settings, ...).train(epochs)
 
-A run is its checkpoints: whatever moment a trainer ends at, the next one restores the newest
-checkpoint, evaluates it where that is still owed, and goes on from there.
+A run is its checkpoints, each the last of what is written of its epoch: whatever moment a trainer
+ends at, the next one restores the newest checkpoint that is whole and goes on from there.
 """
 
 import math
@@ -63,7 +63,8 @@ class Trainer:
 
     def check_fits(self):
         """Raises UserError listing what differs where the newest checkpoint is of another net."""
-        for newest in self.run.checkpoints()[-1:]:
+        newest, _ = self.run.newest_whole()
+        if newest:
             checkpoints.check_fits(self.net.variables, newest.prefix)
 
     def train(self):
@@ -75,6 +76,8 @@ class Trainer:
             Interrupts() as interrupts,
         ):
             step = self._restore(session)
+            self.best = self._best_there(classifier, step)
+            self._promote()
             self.net.pipeline.start(session)
             try:
                 with self._open_log(session, step) as self.log, self._bar(step) as self.bar:
@@ -83,38 +86,75 @@ class Trainer:
                 self.net.pipeline.stop()
 
     def _restore(self, session):
-        """Brings back the newest checkpoint, or initialises. Returns the step."""
-        there = self.run.checkpoints()
-        if not there:
+        """Brings back the newest whole checkpoint, or initialises. Returns the step."""
+        newest, damaged = self.run.newest_whole()
+        for damage in damaged:
+            _note(f"{damage}; passed over")
+        if not newest:
             session.run(self.net.init)
             return 0
-        newest = there[-1]
-        try:
-            self.net.saver.restore(session, str(newest.prefix))
-        except tf.errors.OpError as error:
-            reason = error.message.splitlines()[0]
-            raise UserError(
-                f"{newest.prefix}: damaged ({reason}); remove its files to go on from the last"
-            ) from None
+        self.net.saver.restore(session, str(newest.prefix))
+        step = newest.step
         # What was written after this checkpoint is going to be written again.
-        self.history = [entry for entry in self.run.history() if entry["step"] <= newest.step]
-        return newest.step
+        self.history = [entry for entry in self.run.history() if entry["step"] <= step]
+        epoch = step / self.epoch_steps
+        print(f"going on from step {step} (epoch {epoch:.4g} of {self.recipe.epochs})", flush=True)
+        return step
+
+    def _best_there(self, classifier, step):
+        """Accuracy on PublicTest of the best checkpoint up to `step`, -1 where there is none."""
+        for checkpoint in checkpoints.complete(self.run.best_folder):
+            if checkpoint.step > step:
+                continue
+            if damage := checkpoints.damage(checkpoint.prefix):
+                _note(f"{damage}; the best of the others takes its place")
+                continue
+            known = {entry["step"]: entry["public_accuracy"] for entry in self.history}
+            if checkpoint.step in known:
+                return known[checkpoint.step]
+            shadows = checkpoints.read_shadows(checkpoint.prefix)
+            classifier.load(shadows, where=checkpoint.prefix)
+            return _accuracy(classifier, self.pictures[1])
+        return -1.0
+
+    def _promote(self):
+        """Copies the numbered checkpoint that is better than the best so far, if there is one."""
+        there = {checkpoint.step: checkpoint for checkpoint in self.run.checkpoints()}
+        kept = [entry for entry in self.history if entry["step"] in there]
+        best = max(kept, key=lambda entry: entry["public_accuracy"], default=None)
+        if best and best["public_accuracy"] > self.best:
+            checkpoints.copy(there[best["step"]], self.run.best_folder)
+            self.best = best["public_accuracy"]
 
     def _epochs(self, session, classifier, interrupts, step):
         total = self.recipe.epochs * self.epoch_steps
-        while True:
-            owed = step and step % self.epoch_steps == 0
-            if owed and not any(entry["step"] == step for entry in self.history):
-                self._evaluate(session, classifier, step)
-            if step >= total:
-                return None
+        while step < total and not interrupts.received:
             end = min(total, (step // self.epoch_steps + 1) * self.epoch_steps)
             reached = self._steps(session, step, end, interrupts)
             if reached > step:
-                self._save(session, self.run.folder, reached, keep=self.settings["keep"])
+                self._keep(session, classifier, reached)
             step = reached
-            if interrupts.received:
-                return interrupts.received
+        return interrupts.received
+
+    def _keep(self, session, classifier, step):
+        """Evaluates at an epoch's end, then saves. The checkpoint comes last: once it is there, so
+        is all that was to be written up to its step, and what is there beyond it is written anew.
+        """
+        variables = {variable.op.name: variable for variable in self.net.variables}
+        values, rate = session.run((variables, self.net.rate))
+        for name, value in values.items():
+            if not np.isfinite(value).all():
+                self._stop_not_finite(f"variable {name}", "infinite or not a number", step)
+        ended = step % self.epoch_steps == 0
+        if ended:
+            self._evaluate(classifier, values, rate, step)
+        self.log.flush()
+        keep = self.settings["keep"]
+        checkpoints.save(self.net.saver, session, self.run.folder, step, keep=keep)
+        self._promote()
+        if ended:
+            self.bar.write(_line(self.history[-1], self.recipe.epochs), file=sys.stdout)
+            sys.stdout.flush()
 
     def _steps(self, session, step, end, interrupts):
         """Runs steps until `end` or a signal. Returns the step reached."""
@@ -129,13 +169,10 @@ class Trainer:
             step += 1
             self.losses.append(float(results[1]))
             for written in results[2:]:
-                self.log.add_summary(written, step)
+                self.log.add(written, step)
             self.bar.update(self.recipe.batch_size)
             self.bar.set_postfix(loss=f"{np.mean(self.losses[-50:]):.3f}", refresh=False)
         return step
-
-    def _save(self, session, folder, step, *, keep):
-        checkpoints.save(self.net.saver, session, folder, step, keep=keep)
 
     def _run(self, session, fetches, step):
         """One step; stops the run where its loss, or a histogram of its weights, is not finite."""
@@ -157,45 +194,32 @@ class Trainer:
             "start again with a lower rate (--set learning_rate=...) or --precision float32"
         )
 
-    def _evaluate(self, session, classifier, step):
+    def _evaluate(self, classifier, values, rate, step):
         """Accuracy of the shadow variables on PublicTest and on as many Training pictures."""
-        seconds = time.monotonic() - self.started if self.losses else None
-        prefix = self.run.checkpoints()[-1].prefix
-        classifier.load(checkpoints.read_shadows(prefix), where=prefix)
+        seconds = time.monotonic() - self.started
+        classifier.load(checkpoints.shadows_of(values), where=f"step {step}")
         train, public = (_accuracy(classifier, faces) for faces in self.pictures)
         entry = {
             "epoch": step // self.epoch_steps,
             "step": step,
-            "loss": float(np.mean(self.losses)) if self.losses else None,
+            "loss": float(np.mean(self.losses)),
             "train_accuracy": train,
             "public_accuracy": public,
-            "learning_rate": float(session.run(self.net.rate)),
+            "learning_rate": float(rate),
             "seconds": seconds,
         }
-        if public > self._best_so_far():
-            self._save(session, self.run.best_folder, step, keep=1)
         self.history.append(entry)
         self.run.write_history(self.history)
-        values = {"accuracy/Training": train, "accuracy/PublicTest": public}
-        self.log.add_summary(summaries.scalar_values(values), step)
-        self.log.flush()
-        self.bar.write(_line(entry, self.recipe.epochs), file=sys.stdout)
-        sys.stdout.flush()
-
-    def _best_so_far(self):
-        """Accuracy on PublicTest of the best checkpoint that is there, -1 where there is none."""
-        there = {checkpoint.step for checkpoint in checkpoints.complete(self.run.best_folder)}
-        accuracies = [e["public_accuracy"] for e in self.history if e["step"] in there]
-        return max(accuracies, default=-1.0)
+        accuracies = {"accuracy/Training": train, "accuracy/PublicTest": public}
+        self.log.add(summaries.scalar_values(accuracies), step)
 
     def _open_log(self, session, step):
         """The event file; a resumed run's START marks later points of earlier files as void."""
         graph = summaries.readable_graph(session.graph, self.net.loss)
-        log = tf.summary.FileWriter(self.logs, graph_def=graph)
-        start = tf.SessionLog(status=tf.SessionLog.START)
-        log.add_session_log(start, global_step=step + 1)
+        log = summaries.Log(self.logs, graph)
+        log.start(step + 1)
         lines = [f"{key} = {value!r}" for key, value in self.recipe.__dict__.items()]
-        log.add_summary(summaries.text("recipe", lines), step)
+        log.add(summaries.text("recipe", lines), step)
         return log
 
     def _bar(self, step):
@@ -211,6 +235,10 @@ class Trainer:
             dynamic_ncols=True,
             mininterval=0.2 if terminal else 30,
         )
+
+
+def _note(text):
+    print(f"note: {text}", file=sys.stderr, flush=True)
 
 
 def _watched_pictures(folder, seed):
@@ -232,11 +260,10 @@ def _line(entry, epochs):
     parts = [
         f"epoch {entry['epoch']:>3}/{epochs}",
         f"step {entry['step']}",
-        f"loss {entry['loss']:.3f}" if entry["loss"] is not None else "loss -",
+        f"loss {entry['loss']:.3f}",
         f"Training {100 * entry['train_accuracy']:.1f} %",
         f"PublicTest {100 * entry['public_accuracy']:.1f} %",
         f"rate {entry['learning_rate']:.2g}",
+        f"{entry['seconds']:.0f} s",
     ]
-    if entry["seconds"] is not None:
-        parts.append(f"{entry['seconds']:.0f} s")
     return "  ".join(parts)

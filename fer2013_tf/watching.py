@@ -21,7 +21,7 @@ def watch(run, folder, logs, *, sleep=time.sleep):
     with (
         Classifier(recipe, settings["data"]) as classifier,
         tf.Graph().as_default(),  # without one, TensorFlow takes this for eager execution
-        tf.summary.FileWriter(str(logs / "watch")) as log,
+        summaries.Log(logs / "watch") as log,
     ):
         while last not in done:
             fresh = [c for c in run.checkpoints() if c.step not in done]
@@ -44,7 +44,7 @@ def _evaluate(classifier, checkpoint, faces, log):
     correct = classifier.probabilities(faces.images).argmax(axis=1) == faces.labels
     low, high = metrics.accuracy_interval(int(correct.sum()), len(correct))
     accuracy = float(correct.mean())
-    log.add_summary(summaries.scalar_values({"accuracy/PublicTest": accuracy}), checkpoint.step)
+    log.add(summaries.scalar_values({"accuracy/PublicTest": accuracy}), checkpoint.step)
     log.flush()
     print(
         f"step {checkpoint.step}: PublicTest {100 * accuracy:.2f} % "

@@ -7,7 +7,7 @@ import shutil
 import numpy as np
 import pytest
 
-from fer2013_tf import checkpoints
+from fer2013_tf import checkpoints, files
 from fer2013_tf.errors import UserError
 from tests import toy
 
@@ -83,15 +83,28 @@ def test_a_damaged_or_newer_recipe_is_named(tmp_path):
     run = make(tmp_path)
     path = run.folder / "recipe.json"
     content = json.loads(path.read_text())
-    path.write_text(json.dumps({**content, "version": 99}))
-    with pytest.raises(UserError, match="recipe.json: version 99, this program reads version 1"):
+    del content["checksum"]
+    files.write_json(path, {**content, "version": 99})
+    with pytest.raises(UserError, match="recipe.json: version 99, this program reads version 2"):
         run.read()
     path.write_text("{")
-    with pytest.raises(UserError, match="recipe.json: not readable as JSON"):
+    with pytest.raises(UserError, match="recipe.json: damaged, not readable as JSON"):
+        run.read()
+    path.write_text(json.dumps({**content, "seed": 1}))
+    with pytest.raises(UserError, match="recipe.json: damaged or changed by hand"):
         run.read()
     path.unlink()
     with pytest.raises(UserError, match="recipe.json: not there"):
         run.read()
+
+
+def test_a_recipe_from_before_there_were_checksums_is_read(tmp_path):
+    run = make(tmp_path)
+    path = run.folder / "recipe.json"
+    content = json.loads(path.read_text())
+    del content["checksum"]
+    path.write_text(json.dumps({**content, "version": 1}))
+    assert run.read() == (toy.recipe(), {"data": {}, "seed": 0})
 
 
 def hold(root, ready, release):

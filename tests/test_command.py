@@ -38,13 +38,44 @@ class TestCommand:
             (UserError("what, where"), 2, "error: what, where\n"),
             (UserError("what", ["one", "two"]), 2, "error: what\n  one\n  two\n"),
             (FileNotFoundError(errno.ENOENT, "No file", "a/b"), 2, "error: a/b: No file\n"),
-            (OSError(errno.ENOSPC, "No space left"), 2, "error: No space left\n"),
+            (OSError(errno.ENOSPC, "Full"), 2, f"error: Full; {command.REMEDIES[errno.ENOSPC]}\n"),
+            (
+                OSError(errno.EROFS, "RO", "a"),
+                2,
+                f"error: a: RO; {command.REMEDIES[errno.EROFS]}\n",
+            ),
+            (
+                UserError("a\nb\x1b[1m: bad", ["\udcff"]),
+                2,
+                "error: a\\nb\\x1b[1m: bad\n  \\udcff\n",
+            ),
             (KeyboardInterrupt(), 130, "stopped\n"),
         ],
     )
     def test_what_users_cause(self, error, status, said, capsys):
         assert self.ending(error) == status
         assert capsys.readouterr().err == said
+
+    def test_help_says_what_the_statuses_mean(self, capsys):
+        with pytest.raises(SystemExit):
+            command.main_of(argparse.ArgumentParser(), None, ["--help"])
+        assert "exit status" in capsys.readouterr().out
+
+    def test_sigterm_cleans_up(self, tmp_path):
+        code = "import argparse, os, signal, sys; from fer2013_tf import command\n"
+        code += "def run(_):\n  try:\n    os.kill(os.getpid(), signal.SIGTERM)\n"
+        code += "    signal.pause()\n  finally:\n    print('cleaned')\n"
+        code += "sys.exit(command.main_of(argparse.ArgumentParser(), run, []))"
+        words = [sys.executable, "-c", code]
+        ran = subprocess.run(words, cwd=ROOT, capture_output=True, text=True)
+        assert (ran.returncode, ran.stdout, ran.stderr) == (143, "cleaned\n", "")
+
+    def test_names_that_are_no_text_can_be_printed(self):
+        code = "import argparse, sys; from fer2013_tf import command\n"
+        code += "run = lambda _: print(b'\\xff'.decode('utf-8', 'surrogateescape'))\n"
+        code += "sys.exit(command.main_of(argparse.ArgumentParser(), run, []))"
+        ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+        assert (ran.returncode, ran.stdout) == (0, "\\udcff\n")
 
     def test_a_reader_that_has_gone(self):
         code = "import argparse, sys; from fer2013_tf import command\n"

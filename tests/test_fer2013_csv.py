@@ -132,7 +132,6 @@ PACKED = {
     # A browser unpacked it and kept the name.
     "plain.tar.gz": lambda data: data,
     "old_mac.zip": lambda data: zip_of({"a.csv": data.replace(b"\n", b"\r")}),
-    "two.zip": lambda data: zip_of({"a.csv": data, "b.csv": data}),
 }
 
 

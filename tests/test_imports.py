@@ -15,7 +15,7 @@ ROOT = Path(__file__).parent.parent / PACKAGE
 
 ROOMS = (
     "errors emotions",
-    "specs devices command metrics faces",
+    "specs devices command metrics faces files archives",
     "report",
     "sources",
     "sources.*",
@@ -44,14 +44,15 @@ ONLY = {
     "nets.layers": "errors nets.layers.spectral",
     "nets.*": "errors nets.layers nets.layers.grey",
     "recipes.*": "recipes",
-    "sources.*": "errors emotions faces sources",
+    "sources.*": "errors emotions archives faces sources",
 }
 
 # Commands, and what they need before they know that they have work: importing these (and all that
 # they import in turn) does not import TensorFlow, which takes seconds.
 WITHOUT_TENSORFLOW = (
-    "errors emotions specs metrics report command sources sources.* recipes recipes.* records "
-    "shards plots faces checkpoints evaluation make_records train eval predict runs ship"
+    "errors emotions specs metrics report command files archives sources sources.* recipes "
+    "recipes.* records shards plots faces checkpoints evaluation make_records train eval predict "
+    "runs ship"
 )
 COMMANDS = ROOMS[-1].split()
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fer2013_tf import emotions, records
+from fer2013_tf import emotions, files, records
 from fer2013_tf.errors import UserError
 from fer2013_tf.sources import Face
 
@@ -152,7 +152,14 @@ class TestDamage:
         with pytest.raises(UserError, match=r"no records here; make the records with: python -m"):
             records.load(tmp_path)
 
-    @pytest.mark.parametrize("text, said", [("{", "not readable"), ('{"version": 0}', "version 0")])
+    @pytest.mark.parametrize(
+        "text, said",
+        [
+            ("{", "not readable"),
+            ('{"version": 1}', "version 1, expected 2"),
+            ('{"version": 2}', "checksum"),
+        ],
+    )
     def test_another_manifest(self, text, said, made):
         (made / records.MANIFEST).write_text(text)
         with pytest.raises(UserError, match=said):
@@ -182,7 +189,8 @@ class TestDamage:
     def test_the_manifest_counts_otherwise(self, made):
         manifest = json.loads((made / records.MANIFEST).read_text())
         manifest["counts"]["Training"]["sad"] += 1
-        (made / records.MANIFEST).write_text(json.dumps(manifest))
+        del manifest[files.CHECKSUM]
+        files.write_json(made / records.MANIFEST, manifest)
         with pytest.raises(UserError, match="Training has 9 pictures, manifest says 10"):
             records.read(made, "Training")
 
@@ -245,7 +253,7 @@ class TestInterruption:
         assert list(made.glob(".partial-*"))
         manifest = write(made, [face(n) for n in range(4)])
         expected = {shard["file"] for group in manifest["shards"].values() for shard in group}
-        assert set(contents(made)) == expected | {records.MANIFEST}
+        assert set(contents(made)) == expected | {records.MANIFEST, ".lock"}
 
     def test_an_exception_leaves_nothing(self, tmp_path):
         with (
@@ -254,7 +262,7 @@ class TestInterruption:
         ):
             writer.add(face(1))
             raise KeyboardInterrupt
-        assert not list(tmp_path.iterdir())
+        assert [path.name for path in tmp_path.iterdir()] == [".lock"]
 
     def test_no_commit_no_records(self, made):
         before = contents(made)

@@ -46,13 +46,13 @@ def test_an_unreadable_run_is_listed_and_named(root, capsys):
     assert "unreadable" in out and "one/recipe.json" in error
 
 
-@pytest.mark.parametrize("answer, status", [("n", 1), ("", 1), ("y", 0)])
-def test_prune_asks_first(root, monkeypatch, answer, status):
+@pytest.mark.parametrize("answer, kept", [("n", True), ("", True), ("y", False)])
+def test_prune_asks_first(root, monkeypatch, answer, kept):
     asked = []
     monkeypatch.setattr("builtins.input", lambda text: asked.append(text) or answer)
-    assert call(root, "prune", "one") == status
+    assert call(root, "prune", "one") == 0
     assert "delete one (3 MB)" in asked[0]
-    assert (root / "ckpt" / "one").exists() == (root / "logs" / "one").exists() == bool(status)
+    assert (root / "ckpt" / "one").exists() == (root / "logs" / "one").exists() == kept
     assert (root / "ckpt" / "two").exists()
 
 

@@ -1,5 +1,6 @@
 """Sources: which one reads what; held-out faces; a folder a class."""
 
+import os
 import re
 
 import numpy as np
@@ -8,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from fer2013_tf import sources
+from fer2013_tf import make_records, sources
 from fer2013_tf.errors import UserError
 from fer2013_tf.sources import BadFace, Face, folder
 from tests.csv_files import FEW, MANY, pixels_of, read, written
@@ -181,11 +182,11 @@ class TestFolder:
         (tmp_path / "sad/2.jpg").write_bytes(whole[: len(whole) // 2])
         (tmp_path / "sad/3.png").write_bytes(b"no picture")
         Image.new("L", (47, 48)).save(tmp_path / "sad/4.png")
-        Image.new("I;16", (48, 48)).save(tmp_path / "sad/5.png")
+        Image.new("F", (48, 48)).save(tmp_path / "sad/5.tif")
         (tmp_path / "sad/.6.png").write_bytes(b"hidden")
         first, *bad = read(tmp_path)
         assert isinstance(first, Face)
-        reasons = ["truncated", "cannot identify", "47x48 pixels, expected 48x48", "8 bits"]
+        reasons = ["truncated", "not a picture", "47x48 pixels, expected 48x48", "32 bits"]
         for number, (face, reason) in enumerate(zip(bad, reasons, strict=True), start=2):
             assert isinstance(face, BadFace) and face.row == number
             assert re.search(reason, face.reason)
@@ -202,3 +203,18 @@ class TestFolder:
             seen.add(folder.open(written_pictures(tmp_path, change)).sha256)
         assert len(seen) == 3
         assert folder.open(tmp_path).sha256 in seen
+
+
+@pytest.mark.parametrize("words", [[], ["--format", "fer2013_csv"], ["--format", "folder"]])
+def test_a_pipe_is_refused_at_once(words, tmp_path, capsys):
+    """Opened, it would wait for somebody to write."""
+    pipe = tmp_path / "pipe.csv"
+    os.mkfifo(pipe)
+    assert make_records.main([str(pipe), "--out", str(tmp_path / "out"), *words]) == 2
+    assert f"error: {pipe}: " in capsys.readouterr().err and not (tmp_path / "out").exists()
+
+
+def test_a_folder_is_no_csv(tmp_path, capsys):
+    words = [str(tmp_path), "--out", str(tmp_path / "out"), "--format", "fer2013_csv"]
+    assert make_records.main(words) == 2
+    assert f"error: {tmp_path}: not a file" in capsys.readouterr().err

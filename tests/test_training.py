@@ -177,9 +177,85 @@ def test_newest_checkpoints_taken_away_are_made_again(folder, whole, tmp_path):
     assert train.main(again(folder, root)) == 0
     assert_equal(weights(whole), weights(root))
     assert [e["step"] for e in run.history()] == [2, 4, 6, 8]
-    # Made anew from the second epoch on: the first one's is gone.
-    best = max(run.history()[1:], key=lambda entry: entry["public_accuracy"])
+    best = max(run.history(), key=lambda entry: entry["public_accuracy"])
     assert [c.step for c in checkpoints.complete(run.best_folder)] == [best["step"]]
+
+
+def damage(path):
+    """Flips a bit in the middle."""
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(bytes(data))
+
+
+def test_a_damaged_newest_checkpoint_is_passed_over(folder, whole, tmp_path, capsys):
+    root = shutil.copytree(whole, tmp_path / "copy")
+    run = checkpoints.Run(root / "ckpt", "r")
+    damage(run.folder / "model.ckpt-8.data-00000-of-00001")
+    assert train.main(again(folder, root)) == 0
+    said = capsys.readouterr()
+    assert f"note: {run.folder}/model.ckpt-8: cannot be read" in said.err
+    assert "going on from step 6 (epoch 3 of 4)" in said.out
+    assert_equal(weights(whole), weights(root))
+    assert [e["step"] for e in run.history()] == [2, 4, 6, 8]
+
+
+def test_where_no_checkpoint_can_be_read_nothing_starts_over(folder, whole, tmp_path, capsys):
+    root = shutil.copytree(whole, tmp_path / "copy")
+    run = checkpoints.Run(root / "ckpt", "r")
+    for data in run.folder.glob("model.ckpt-*.data-*"):
+        damage(data)
+    assert train.main(again(folder, root)) == 2
+    error = capsys.readouterr().err
+    assert f"error: {run.folder}: none of its 4 checkpoints can be read" in error
+
+
+def test_a_damaged_or_lost_best_is_replaced_by_the_best_of_the_others(
+    folder, whole, tmp_path, capsys
+):
+    expected = checkpoints.Run(whole / "ckpt", "r").best().step
+    for number, harm in enumerate((damage, os.unlink)):
+        root = shutil.copytree(whole, tmp_path / str(number))
+        run = checkpoints.Run(root / "ckpt", "r")
+        harm(next(run.best_folder.glob("*.data-*")))
+        assert train.main(again(folder, root)) == 0
+        assert run.best().step == expected and not checkpoints.damage(run.best().prefix)
+    assert "the best of the others takes its place" in capsys.readouterr().err
+
+
+def test_a_best_whose_history_is_lost_is_evaluated_anew(folder, whole, tmp_path):
+    root = shutil.copytree(whole, tmp_path / "copy")
+    run = checkpoints.Run(root / "ckpt", "r")
+    (run.folder / "history.json").unlink()
+    assert train.main(again(folder, root, "--set", "epochs=5")) == 0
+    reached = checkpoints.Run(whole / "ckpt", "r").history()
+    best = max(entry["public_accuracy"] for entry in reached)
+    later = run.history()[-1]["public_accuracy"]
+    assert run.best().step == (
+        10 if later > best else checkpoints.Run(whole / "ckpt", "r").best().step
+    )
+
+
+def test_weights_that_are_no_numbers_are_neither_kept_nor_evaluated(
+    folder, tmp_path, monkeypatch, capsys
+):
+    from fer2013_tf import training
+
+    run = training.Trainer._run
+
+    def poisoned(self, session, fetches, coming):
+        results = run(self, session, fetches, coming)
+        if coming == 4:
+            bias = next(v for v in self.net.variables if v.op.name == "logits/bias")
+            bias.load(np.full(bias.shape, np.nan), session)
+        return results
+
+    monkeypatch.setattr(training.Trainer, "_run", poisoned)
+    assert train.main(toy.arguments(folder, tmp_path, settings=toy.EVERYTHING)) == 2
+    error = capsys.readouterr().err
+    assert "variable logits/bias became infinite or not a number at step 4" in error
+    assert "last good checkpoint" in error and "model.ckpt-2;" in error
+    assert [c.step for c in checkpoints.Run(tmp_path / "ckpt", "r").checkpoints()] == [2]
 
 
 def test_more_epochs_and_changes_on_resume_are_noted(folder, tmp_path, capsys):

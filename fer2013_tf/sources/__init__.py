@@ -10,6 +10,7 @@ first line of its docstring says what it reads; error messages quote it.
 """
 
 import importlib
+import inspect
 import pkgutil
 import random
 from collections import Counter
@@ -77,7 +78,10 @@ def open_source(path, format=AUTO, **options):
     if format is None:
         known = [f"{name}: {module.__doc__.splitlines()[0]}" for name, module in modules.items()]
         raise UserError(f"{path}: in none of the known formats; choose one by --format", known)
-    return modules[format].open(path, **options)
+    opener = modules[format].open
+    for name in set(options) - set(inspect.signature(opener).parameters):
+        raise UserError(f"{path}: format {format} has no use for {name.replace('_', '-')}")
+    return opener(path, **options)
 
 
 def held_out(faces, seed):
@@ -91,6 +95,7 @@ def held_out(faces, seed):
         if isinstance(face, Face) and face.split == emotions.TRAINING:
             ten, place = divmod(seen[face.label], 10)
             seen[face.label] += 1
-            if place == random.Random(f"{seed}/{face.label}/{ten}").randrange(10):
+            draw = random.Random(f"{seed}/{face.label}/{ten}")  # no secret  # nosec B311
+            if place == draw.randrange(10):
                 face = face._replace(split=emotions.PUBLIC_TEST)
         yield face

@@ -2,25 +2,20 @@
 
 Reads `fer2013.csv`, `icml_face_data.csv` (names with leading spaces, another order of columns) and
 the challenge's `train.csv` (no Usage: all Training, of which a tenth becomes PublicTest), each
-plain or inside gzip, tar or zip, whatever the file is called. The input is read as a stream,
-nothing is unpacked to disk. A row is one line; fields may be quoted.
+plain or inside gzip, tar or zip (see archives.py), whatever the file is called. A row is one line;
+fields may be quoted.
 """
 
 import contextlib
 import csv
 import hashlib
-import io
-import lzma
-import tarfile
-import zipfile
-import zlib
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
 from pathlib import Path
 
 import numpy as np
 
-from fer2013_tf import emotions
+from fer2013_tf import archives, emotions
 from fer2013_tf.errors import UserError
 from fer2013_tf.sources import BadFace, Face, Source, held_out
 
@@ -31,12 +26,6 @@ SIZE = (emotions.PICTURE_SIZE,) * 2
 PIXELS = SIZE[0] * SIZE[1]
 
 _BLOCK = 1 << 20
-_GZIP = 31  # zlib: a gzip header is to be expected
-# The last one: a zip packed by a method that Python cannot undo.
-_DAMAGE = (
-    *(EOFError, tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError),
-    NotImplementedError,
-)
 _LABELS = {str(label).encode(): label for label in range(len(emotions.FER2013))}
 _SPLITS = {split.encode(): split for split in emotions.SPLITS}
 
@@ -46,21 +35,27 @@ def sniff(path):
     if path is None or not Path(path).is_file():
         return False
     try:
-        return "pixels" in _Table(path).columns()
+        return "pixels" in _Table(path, archives.LIMIT).columns()
     except UserError:
         return str(path).lower().endswith(SUFFIXES)
 
 
-def open(path, *, seed=SEED):
+def open(path, *, seed=SEED, max_unpacked=archives.LIMIT):
     """Opens a file; where it has no Usage column, `seed` draws the tenth that is PublicTest.
 
-    Raises UserError for a file without a CSV of faces, here, and for a damaged one, here or later.
+    max_unpacked: bytes that an archive may unpack to. Raises UserError for a file without a CSV of
+    faces, here, and for a damaged one, here or later.
     """
-    table = _Table(path)
+    if not Path(path).is_file():
+        raise UserError(f"{path}: not a file; {EXPECTED}")
+    table = _Table(path, max_unpacked)
     columns = table.columns()
     missing = [name for name in ("emotion", "pixels") if name not in columns]
     if missing:
         raise UserError(f"{path}: no column {' and no '.join(missing)}; {EXPECTED}")
+    for name in ("emotion", "pixels", "usage"):
+        if columns.count(name) > 1:
+            raise UserError(f"{path}: more than one column {name}; leave one in")
     faces, splits = table.faces, "column Usage"
     if "usage" not in columns:
         faces = lambda: held_out(table.faces(), seed)  # noqa: E731
@@ -83,8 +78,8 @@ def _sha256(path):
 class _Table:
     """The CSV in a file: the names of its columns, and passes over its rows."""
 
-    def __init__(self, path):
-        self.path = Path(path)
+    def __init__(self, path, limit):
+        self.path, self._limit = Path(path), limit
         self.member = None  # the CSV's name inside an archive
         self.progress = 0.0  # share of the file's bytes that the newest pass has read
 
@@ -115,20 +110,25 @@ class _Table:
         """Yields an iterator over the lines, without their ends and without blank ones."""
         try:
             with self.path.open("rb") as file:
-                stream, self.member, packed = _unpacked(file, self.path)
+                unpacked = archives.unpack(file, self.path, _worth, limit=self._limit)
+                self.member = unpacked.member
                 # Ends the thread that reads ahead before the file is closed.
-                with contextlib.closing(self._batches(file, stream, packed)) as batches:
+                with contextlib.closing(self._batches(file, unpacked)) as batches:
                     yield chain.from_iterable(batches)
-        except (*_DAMAGE, OSError) as error:
+        except archives.NotThere as error:
+            raise UserError(
+                f"{self.path}: holds {error}; {EXPECTED} (or unpack a tree of pictures)"
+            ) from None
+        except (*archives.DAMAGE, OSError) as error:
             # bz2 raises an OSError of no number for damaged data; others come from the system.
             if isinstance(error, OSError) and error.errno is not None:
                 raise
             said = str(error) or type(error).__name__
             raise UserError(f"{self.path}: cannot be read ({said}); download it again") from None
 
-    def _batches(self, file, stream, packed):
+    def _batches(self, file, unpacked):
         size, rest = self.path.stat().st_size, b""
-        for block in _read_ahead(stream):
+        for block in _read_ahead(unpacked.stream):
             self.progress = file.tell() / size
             *lines, rest = _lines_of(rest + block)
             if len(rest) > _BLOCK:
@@ -136,9 +136,7 @@ class _Table:
             yield [line for line in lines if line and not line.isspace()]
         if rest.strip():
             yield [rest]
-        # A gzip file's checksum stands at its end, behind the archive's last member.
-        while packed and packed.read(_BLOCK):
-            pass
+        unpacked.finish()
 
 
 def _read_ahead(stream):
@@ -150,81 +148,10 @@ def _read_ahead(stream):
             yield block
 
 
-class _Gunzip(io.RawIOBase):
-    """The bytes in a gzip stream, checked against its checksums.
-
-    gzip.GzipFile works in pieces of a few KB, between which a thread has to wait for its turn.
-    """
-
-    def __init__(self, stream):
-        self._stream, self._packed = stream, b""
-        self._inflate = zlib.decompressobj(_GZIP)
-
-    def readable(self):
-        return True
-
-    def readinto(self, buffer):
-        data = b""
-        while not data:
-            packed = self._packed or self._stream.read(_BLOCK // 4)
-            if self._inflate.eof:
-                if not packed:
-                    return 0
-                # Padding, or another member.
-                self._packed = packed.lstrip(b"\0")
-                if self._packed:
-                    self._inflate = zlib.decompressobj(_GZIP)
-                continue
-            data = self._inflate.decompress(packed, len(buffer))
-            self._packed = self._inflate.unconsumed_tail or self._inflate.unused_data
-            if not (data or packed or self._inflate.eof):
-                raise EOFError("ends too early")
-        buffer[: len(data)] = data
-        return len(data)
-
-
-def _unpacked(stream, path):
-    """(stream of the CSV, its name in an archive or None, the gzip layer or None)."""
-    member = packed = None
-    while True:
-        head = stream.peek(512)
-        if head.startswith(b"PK\x03\x04"):
-            stream, member = _first_csv(_zipped(stream, path), path)
-        elif head[257:262] == b"ustar":
-            stream, member = _first_csv(_tarred(stream), path)
-        elif head.startswith(b"\x1f\x8b"):
-            stream = packed = io.BufferedReader(_Gunzip(stream), _BLOCK)
-        else:
-            return stream, member, packed
-
-
-def _zipped(stream, path):
-    archive = zipfile.ZipFile(stream)
-    for info in archive.infolist():
-        if info.flag_bits & 1:
-            raise UserError(f"{path}: {info.filename} is encrypted; unpack it and name the CSV")
-        if not info.is_dir():
-            yield info.filename, io.BufferedReader(archive.open(info), _BLOCK)
-
-
-def _tarred(stream):
-    # Open for as long as the member that is read from it.
-    archive = tarfile.open(fileobj=stream, mode="r|", bufsize=_BLOCK)  # noqa: SIM115
-    for info in archive:
-        if info.isfile():
-            yield info.name, archive.extractfile(info)
-
-
-def _first_csv(members, path):
-    """The first member of (name, stream) that has the columns, as (stream, name)."""
-    seen = []
-    for name, stream in members:
-        head, *_ = _lines_of(stream.peek(512))
-        if {"emotion", "pixels"} <= set(_names(head)):
-            return stream, name
-        seen.append(name)
-    held = ", ".join(seen[:5]) + (", ..." if len(seen) > 5 else "")
-    raise UserError(f"{path}: holds {held or 'no file'}; {EXPECTED} (or unpack a tree of pictures)")
+def _worth(head):
+    """Of a file that begins so: 0 no CSV of faces, 1 one without Usage, 2 one with it."""
+    names = set(_names(_lines_of(head)[0]))
+    return ({"emotion", "pixels"} <= names) * (1 + ("usage" in names))
 
 
 def _lines_of(data):
@@ -235,7 +162,7 @@ def _lines_of(data):
 def _names(line):
     """Names in a header, in lower case; none where it is no line of a CSV."""
     try:
-        fields = _fields(line.removeprefix(b"\xef\xbb\xbf").strip())
+        fields = _fields(line.removeprefix(b"\xef\xbb\xbf"))
     except csv.Error:
         return []
     return [field.decode("utf-8", "replace").lower() for field in fields]
@@ -246,7 +173,7 @@ def _fields(line):
     if b'"' in line:
         text = line.decode("utf-8", "replace")
         line_of = csv.reader([text], strict=True, skipinitialspace=True)
-        return [field.strip().encode() for field in next(line_of)]
+        return [field.encode().strip() for field in next(line_of)]
     return [field.strip() for field in line.split(b",")]
 
 
@@ -301,9 +228,12 @@ def _pixels_one_by_one(field):
     for number, value in enumerate(values, start=1):
         if not value.isdigit():
             raise _Unusable(f"pixel {number} is {_quote(value)}, not an integer from 0 to 255")
-        if len(value) > 9 or int(value) > 255:
+    # Python turns no more than 4300 digits into a number.
+    values = [value.lstrip(b"0") or b"0" for value in values]
+    for number, value in enumerate(values, start=1):
+        if len(value) > 3 or int(value) > 255:
             raise _Unusable(f"pixel {number} is {_quote(value)}, over 255")
-    return np.array([int(value) for value in values], np.uint8).reshape(SIZE)
+    return np.array(list(map(int, values)), np.uint8).reshape(SIZE)
 
 
 def _quote(field):

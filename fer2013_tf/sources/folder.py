@@ -12,11 +12,9 @@ import os
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
-from fer2013_tf import emotions
+from fer2013_tf import emotions, faces
 from fer2013_tf.errors import UserError
-from fer2013_tf.faces import DEEP_MODES
 from fer2013_tf.sources import BadFace, Face, Source, held_out
 
 SEED = 2013
@@ -49,8 +47,6 @@ _SPLITS = {
     "private_test": emotions.PRIVATE_TEST,
     "test": emotions.PRIVATE_TEST,
 }
-# Pillow's decoders raise any of these for damaged files.
-_UNREADABLE = (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError)
 
 
 def sniff(path):
@@ -70,17 +66,18 @@ def open(path, *, seed=SEED):
     if not found:
         raise UserError(f"{path}: no picture in a class folder; expected e.g. train/angry/1.jpg")
 
-    def faces():
+    def checked():
         for row, (name, label, split) in enumerate(found, start=1):
             try:
                 yield Face(_pixels(root / name), label, split, row, name)
-            except _UNREADABLE as error:
-                yield BadFace(row, name, f"unusable picture: {error}")
+            except UserError as error:
+                reason = str(error).removeprefix(f"{root / name}: ")
+                yield BadFace(row, name, f"unusable picture: {reason}")
 
     splits = "prefix of the file's name, else a folder's name, else Training"
-    opened = faces
+    opened = checked
     if not any(split == emotions.PUBLIC_TEST for _, _, split in found):
-        opened = lambda: held_out(faces(), seed)  # noqa: E731
+        opened = lambda: held_out(checked(), seed)  # noqa: E731
         splits += f"; of Training one in ten of each class, drawn with seed {seed}, is PublicTest"
     description = {"format": "folder", "name": root.resolve().name, "splits": splits}
     names = [name for name, _, _ in found]
@@ -122,16 +119,16 @@ def _sha256(root, names):
     digest = hashlib.sha256()
     for name in names:
         digest.update(f"{name}\0".encode("utf-8", "surrogateescape"))
-        digest.update(hashlib.sha256((root / name).read_bytes()).digest())
+        # Of a broken link or a pipe there is nothing to read.
+        data = (root / name).read_bytes() if (root / name).is_file() else b""
+        digest.update(hashlib.sha256(data).digest())
     return digest.hexdigest()
 
 
 def _pixels(path):
-    """Grey pixels uint8 (48, 48). Raises one of _UNREADABLE."""
-    with Image.open(path) as picture:
-        if picture.size != SIZE:
-            width, height = picture.size
-            raise ValueError(f"{width}x{height} pixels, expected {SIZE[0]}x{SIZE[1]}")
-        if picture.mode in DEEP_MODES:
-            raise ValueError(f"more than 8 bits a pixel, mode {picture.mode}")
-        return np.asarray(picture.convert("L"))
+    """Grey pixels uint8 (48, 48). Raises UserError."""
+    image = faces.open_picture(path).image
+    if image.size != SIZE:
+        width, height = image.size
+        raise UserError(f"{width}x{height} pixels, expected {SIZE[0]}x{SIZE[1]}")
+    return np.asarray(image.convert("L"))

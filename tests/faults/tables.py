@@ -1,0 +1,186 @@
+"""CSV files changed at random, read by the program and by a slow parser that shares no code.
+
+Both have to accept the same rows with the same values and refuse the same others; nothing else than
+a UserError may be raised.
+"""
+
+import contextlib
+import csv
+import io
+import re
+from collections import Counter
+
+import numpy as np
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from fer2013_tf import emotions, make_records, sources
+from fer2013_tf.errors import UserError
+from fer2013_tf.records import MANIFEST
+from tests.csv_files import text_of
+from tests.faults.harness import Case
+
+EXAMPLES, COMMANDS = 50_000, 200
+ROWS = 3
+COLUMNS = ("emotion", "pixels", "Usage")
+PIXELS = [
+    text_of(np.random.default_rng(row).integers(0, 256, (48, 48)).astype(np.uint8))
+    for row in range(ROWS)
+]
+SPACE = " \t\x0b\x0c"
+TOKENS = (
+    *(b'"', b",", b"\n", b"\r\n", b"\r", b" ", b"\t", b";", b"\0", b"\xff", b"\xef\xbb\xbf"),
+    *(b"0", b"7", b"-1", b"+1", b"1.0", b"256", b"1e2", b"nan", b"007", b"99999999999"),
+    *(b"Training", b"publictest", b"Usage", b"emotion", b"pixels", b"\xc2\xa0", b"\xd9\xa3", b'""'),
+)
+
+
+@st.composite
+def tables(draw):
+    """A CSV of three faces, laid out in some way that is to be read, then damaged or not."""
+    columns = draw(st.permutations([*COLUMNS, *draw(st.sampled_from([(), ("note",)]))]))
+    if draw(st.integers(0, 9)) == 0:
+        columns.remove("Usage")
+    space = draw(st.sampled_from(["", " "]))
+    quote = draw(st.sampled_from(["", "", '"']))
+    end = draw(st.sampled_from(["\n", "\n", "\r\n", "\r"]))
+    lines = [columns]
+    for row in range(ROWS):
+        values = {"emotion": str(draw(st.integers(0, 6))), "pixels": PIXELS[row], "note": "x"}
+        values["Usage"] = draw(st.sampled_from(emotions.SPLITS))
+        lines.append([values[name] for name in columns])
+    text = end.join(",".join(space + quote + cell + quote for cell in line) for line in lines)
+    data = draw(st.sampled_from([b"", b"", b"\xef\xbb\xbf"])) + (
+        text + draw(st.sampled_from([end, ""]))
+    ).encode(draw(st.sampled_from(["utf-8"] * 20 + ["utf-16", "utf-32"])))
+    for _ in range(draw(st.integers(0, 3))):
+        data = draw(_changed(data))
+    return data
+
+
+def _changed(data):
+    at = st.integers(0, max(0, len(data) - 1))
+    # Rows are long: half of all changes fall on what stands around the pixels.
+    marks = [m.start() for m in re.finditer(rb'[,"\n\rA-Za-z]', data)] or [0]
+    at = st.one_of(at, st.sampled_from(marks))
+    return st.one_of(
+        st.builds(lambda i, token: data[:i] + token + data[i:], at, st.sampled_from(TOKENS)),
+        st.builds(lambda i, token: data[:i] + token + data[i + 1 :], at, st.sampled_from(TOKENS)),
+        st.builds(lambda i, bit: _flipped(data, i, bit), at, st.integers(0, 7)),
+        st.builds(lambda i, n: data[:i] + data[i + n :], at, st.integers(1, 12)),
+        st.builds(lambda i: data[:i], at),
+        st.builds(lambda i, n: data[:i] + data[i : i + n] + data[i:], at, st.integers(1, 9000)),
+    )
+
+
+def _flipped(data, at, bit):
+    changed = bytearray(data)
+    if changed:
+        changed[at] ^= 1 << bit
+    return bytes(changed)
+
+
+def slowly(data):
+    """[(label, split, pixels), or None for a row to be refused]; None for a file to be refused."""
+    lines = [line for line in re.split(rb"[\r\n]", data) if line.strip(SPACE.encode())]
+    if not lines:
+        return None
+    lines[0] = lines[0].removeprefix("\ufeff".encode())
+    head, *rows = [_cells(line) for line in lines]
+    names = [cell.lower() for cell in head or []]
+    if any(names.count(name) != 1 for name in ("emotion", "pixels")) or names.count("usage") > 1:
+        return None
+    return [_face(row, names) for row in rows] or None
+
+
+def _cells(line):
+    text = line.decode("utf-8", "replace")
+    try:
+        (cells,) = csv.reader([text], strict=True, skipinitialspace=True)
+    except (csv.Error, ValueError):
+        return None
+    return [cell.strip(SPACE) for cell in cells]
+
+
+def _face(cells, names):
+    if cells is None or len(cells) != len(names):
+        return None
+    row = dict(zip(names, cells))
+    pixels = re.findall(f"[^{SPACE}]+", row["pixels"])
+    if not re.fullmatch("[0-6]", row["emotion"]) or len(pixels) != 48 * 48:
+        return None
+    if not all(re.fullmatch("[0-9]+", pixel) and int(pixel) <= 255 for pixel in pixels):
+        return None
+    if "usage" in row and row["usage"] not in ("Training", "PublicTest", "PrivateTest"):
+        return None
+    return int(row["emotion"]), row.get("usage"), [int(pixel) for pixel in pixels]
+
+
+def compare(data, path):
+    """Reads `data` both ways, which have to agree. Returns what became of it."""
+    path.write_bytes(data)
+    expected = slowly(data)
+    try:
+        found = list(sources.open_source(path).faces())
+    except UserError as error:
+        assert str(path) in str(error) and "\n" not in str(error), error
+        assert expected is None, f"refused: {error}"
+        return "file refused"
+    assert expected is not None, f"read, though it should not be: {found[:1]}"
+    assert len(found) == len(expected)
+    for number, (face, wanted) in enumerate(zip(found, expected), start=1):
+        assert face.row == number and path.name in face.where
+        if isinstance(face, sources.BadFace):
+            assert wanted is None, f"row {number} refused: {face.reason}"
+            assert face.reason
+        else:
+            assert wanted is not None, f"row {number} read, though it should not be"
+            label, split, pixels = wanted
+            assert face.label == label and face.pixels.ravel().tolist() == pixels
+            assert face.split == split or split is None
+    return "read" if None not in expected else "rows refused"
+
+
+def command(data, path, out):
+    """Gives `data` to the command; records may be there only where every row is good."""
+    path.write_bytes(data)
+    expected = slowly(data)
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        status = make_records.main([str(path), "--out", str(out)])
+    good = bool(expected) and None not in expected
+    assert status == (0 if good else 2)
+    assert (out / MANIFEST).exists() == good
+    assert good or not list(out.glob("*.tfrecord"))
+
+
+def cases(scratch, share=1.0):
+    """Yields a Case for each of the two ways, with the number of files."""
+    for name, total, check in (
+        ("sources", EXAMPLES, compare),
+        ("the command make_records", COMMANDS, _in_a_folder_of_its_own(scratch)),
+    ):
+        count, ended = max(100, round(total * share)), Counter()
+        _tried(count, lambda data, check=check: check(data, scratch / "table.csv"), ended)
+        figures = ", ".join(f"{n} {what}" for what, n in ended.most_common())
+        yield Case(f"{name}: {sum(ended.values())} changed CSV files: {figures}", "went on")
+
+
+def _tried(count, check, ended):
+    """Calls `check` with so many tables, and counts what it returns."""
+
+    @settings(
+        max_examples=count,
+        deadline=None,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(data=tables())
+    def alike(data):
+        ended[check(data) or "as the slow parser has it"] += 1
+
+    alike()
+
+
+def _in_a_folder_of_its_own(scratch):
+    numbers = iter(range(10**9))
+    return lambda data, path: command(data, path, scratch / f"out-{next(numbers)}")
