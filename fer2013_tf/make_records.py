@@ -120,6 +120,8 @@ def _make(args, source, bad, made_with):
             for sink in [bad] if isinstance(face, sources.BadFace) else sinks:
                 sink.add(face)
         bad.judge(args.source or "drawn", kept=len(tally), skip=args.skip_bad)
+        # Drawn last, it says that all is done: an earlier set's must not say so of this one.
+        (Path(args.out) / CHART).unlink(missing_ok=True)
         return writer.commit(
             source={**source.description, "sha256": source.sha256},
             made_with=made_with,

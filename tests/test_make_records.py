@@ -150,6 +150,22 @@ class TestAgain:
         made(source, "--out", out)
         assert (out / make_records.CHART).exists() and "distinct" in capsys.readouterr().out
 
+    def test_a_run_that_ends_before_its_chart_leaves_none_of_an_earlier_set(
+        self, source, out, times, tmp_path, monkeypatch, capsys
+    ):
+        another = write_csv(tmp_path / "another.csv", map(csv_row, range(30)))
+
+        def stopped(*_):
+            raise KeyboardInterrupt
+
+        with monkeypatch.context() as patched:
+            patched.setattr(make_records, "chart", stopped)
+            made(another, "--out", out, status=130)
+        assert not (out / make_records.CHART).exists()
+        capsys.readouterr()
+        made(another, "--out", out)
+        assert (out / make_records.CHART).exists() and "distinct" in capsys.readouterr().out
+
     def test_unless_pictures_are_to_be_made(self, source, out, times, tmp_path):
         before = times()
         made(source, "--out", out, "--images", tmp_path / "png")
