@@ -24,15 +24,12 @@ STATUSES = """\
 exit status: 0 done, 2 something you can mend, said in one line, 130 Ctrl-C, 143 SIGTERM,
 1 a bug of ours, with a traceback
 """
-_FULL = "make room, then start the same command again"
-_CLOSED = "choose a folder that can be written to"
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+FORBIDDEN = (errno.EACCES, errno.EPERM)
 REMEDIES = {
-    errno.ENOSPC: _FULL,
-    errno.EDQUOT: _FULL,
-    errno.EFBIG: _FULL,
-    errno.EROFS: _CLOSED,
-    errno.EACCES: "check its permissions, or choose another",
-    errno.EPERM: "check its permissions, or choose another",
+    **dict.fromkeys(FULL, "make room, then start the same command again"),
+    **dict.fromkeys(FORBIDDEN, "check its permissions, or choose another"),
+    errno.EROFS: "choose a folder that can be written to",
     errno.ENAMETOOLONG: "choose a shorter name",
 }
 
@@ -72,7 +69,7 @@ def main_of(parser, run, argv=None):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
     except OSError as error:
-        if error.filename is None and error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        if error.filename is None and error.errno not in FULL:
             raise
         where = f"{error.filename}: " if error.filename else ""
         remedy = f"; {REMEDIES[error.errno]}" if error.errno in REMEDIES else ""

@@ -42,7 +42,7 @@ def _limited(scratch, source, pictures, reference):
         out = scratch / f"limited-{limit}"
         words = ["fer2013_tf.make_records", source, "--out", out]
         verdict = harness.judged(harness.run(words, file_limit=limit), out)
-        yield Case(f"make_records, files up to {limit} B", verdict_of(verdict, _no_set(out)))
+        yield Case(f"make_records, files up to {limit} B", _no_set(out) or verdict)
         yield Case(f"make_records afterwards, {limit} B", harness.judged(harness.run(words)))
     out = scratch / "limited-pictures"
     words = ["fer2013_tf.make_records", source, "--out", scratch / "i", "--images", out]
@@ -54,18 +54,13 @@ def _limited(scratch, source, pictures, reference):
         verdict = harness.judged(harness.run(words, file_limit=limit), root)
         yield Case(f"train, files up to {limit} B", verdict)
         ended = harness.run(words)
-        verdict = verdict_of(harness.judged(ended), harness.difference(root, reference))
+        verdict = harness.difference(root, reference) or harness.judged(ended)
         yield Case(f"train afterwards, {limit} B", verdict)
     for limit in (100, 20 * KB):
         out = scratch / f"limited-eval-{limit}"
         out.mkdir()
         verdict = harness.judged(harness.run(_eval(scratch, out), file_limit=limit), out)
         yield Case(f"eval, files up to {limit} B", verdict)
-
-
-def verdict_of(verdict, problem):
-    """The verdict, or the problem where there is one."""
-    return problem or verdict
 
 
 def _no_set(out):
@@ -113,7 +108,7 @@ def _full(scratch, source, pictures, reference):
     with mounted(scratch / "small-records", "64k") as disk:
         words = ["fer2013_tf.make_records", source, "--out", disk / "out"]
         verdict = harness.judged(harness.run(words), disk)
-        yield Case("make_records, disk of 64 KB", verdict_of(verdict, _no_set(disk / "out")))
+        yield Case("make_records, disk of 64 KB", _no_set(disk / "out") or verdict)
         _mount("-o", "remount,size=10m", disk)
         yield Case("make_records after making room", harness.judged(harness.run(words)))
     # A checkpoint takes 46 MB, and the best one is a copy.
@@ -125,9 +120,7 @@ def _full(scratch, source, pictures, reference):
             _mount("-o", "remount,size=1g", disk)
             ended = harness.run(words)
             problem = harness.difference(disk, reference)
-            yield Case(
-                f"train after making room, {size} MB", verdict_of(harness.judged(ended), problem)
-            )
+            yield Case(f"train after making room, {size} MB", problem or harness.judged(ended))
     with mounted(scratch / "small-logs", "48k") as disk:
         words = harness.train_words(pictures, scratch / "logs-elsewhere", "--logs", disk)
         yield Case("train, --logs on a disk of 48 KB", harness.judged(harness.run(words), disk))

@@ -127,6 +127,22 @@ def train_words(records, root, *more):
     return ["fer2013_tf.train", *toy.arguments(records, root, *more, settings=toy.EVERYTHING)]
 
 
+def endless(scratch):
+    """(process, words) of a training that rotates checkpoints; its first is there."""
+    toy.write_records(scratch / "records", held_out=100)
+    words = train_words(scratch / "records", scratch, "--keep", "2", "--set", "epochs=100000")
+    training = start(words)
+    while not run_of(scratch).checkpoints():
+        time.sleep(0.2)
+    return training, words
+
+
+def watching(scratch):
+    """`eval --watch` on the run of `endless`, as a process."""
+    folders = [f"--{name}={scratch / name}" for name in ("records", "ckpt", "logs")]
+    return start(["fer2013_tf.eval", "--run", "r", "--watch", *folders])
+
+
 def run_of(root):
     """The run that `train_words` trains."""
     return checkpoints.Run(Path(root) / "ckpt", "r")

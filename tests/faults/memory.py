@@ -5,7 +5,6 @@ import sys
 import time
 from pathlib import Path
 
-from tests import toy
 from tests.faults import harness
 from tests.faults.harness import Case
 
@@ -55,16 +54,8 @@ def _predictions(count):
 
 def _watching(scratch, seconds):
     """Beside a training that saves a checkpoint in every few steps."""
-    toy.write_records(scratch / "records", held_out=100)
-    words = harness.train_words(scratch / "records", scratch, "--set", "epochs=100000")
-    training = harness.start([*words, "--keep", "2"])
-    run = harness.run_of(scratch)
-    while not run.checkpoints():
-        time.sleep(0.5)
-    folders = ["--records", scratch / "records", "--ckpt", scratch / "ckpt"]
-    watching = harness.start(
-        ["fer2013_tf.eval", "--run", "r", "--watch", *folders, "--logs", scratch / "logs"]
-    )
+    training, _ = harness.endless(scratch)
+    watching = harness.watching(scratch)
     sizes, end = [], time.monotonic() + seconds
     try:
         time.sleep(20)

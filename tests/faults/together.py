@@ -8,7 +8,6 @@ import time
 import urllib.error
 import urllib.request
 
-from tests import toy
 from tests.faults import harness
 from tests.faults.harness import Case
 
@@ -17,17 +16,11 @@ SECONDS = 240
 
 def cases(scratch, share=1.0):
     """Yields the Cases of one run that three programs work on."""
-    toy.write_records(scratch / "records", held_out=100)
-    words = harness.train_words(scratch / "records", scratch, "--set", "epochs=100000")
-    training = harness.start([*words, "--keep", "2"])
+    training, words = harness.endless(scratch)
     run = harness.run_of(scratch)
-    while not run.checkpoints():
-        time.sleep(0.2)
     verdict = harness.judged(harness.run(words), run.folder)
     yield Case("a second trainer on the run", "named" if verdict == "named" else f"{verdict}!")
-    folders = ["--records", scratch / "records", "--ckpt", scratch / "ckpt"]
-    watched = ["fer2013_tf.eval", "--run", "r", "--watch", *folders, "--logs", scratch / "logs"]
-    watching, port = harness.start(watched), _free_port()
+    watching, port = harness.watching(scratch), _free_port()
     board = subprocess.Popen(
         [
             sys.executable,
@@ -63,7 +56,7 @@ def cases(scratch, share=1.0):
     done = len(re.findall(r"^epoch ", killed.out, re.MULTILINE))
     yield Case(f"{done} epochs meanwhile", "went on" if done > 5 else killed.err[-300:])
     last = run.checkpoints()[-1].step // harness.EPOCH_STEPS
-    ended = harness.run([*words, "--keep", "2", "--set", f"epochs={last + 2}"])
+    ended = harness.run([*words, "--set", f"epochs={last + 2}"])
     verdict = harness.judged(ended)
     yield Case("the lock of a killed trainer does not block", verdict)
     yield Case("no point of TensorBoard twice or missing", _points(scratch, last + 2))
