@@ -38,7 +38,10 @@ def build(
     ledger,
     norm="bn",
     bias_with_bn=False,
+    bn_scale=True,
+    bn_by_hand=False,
     dense_bn=True,
+    dense_units=DENSE_UNITS,
     activation="relu",
     dropout_rates=(0.5, 0.5, 0.5),
 ):
@@ -47,7 +50,9 @@ def build(
     In between, and in the end points, numbers are of ledger.dtype.
 
     norm: bn, lrn (after each pool, as AlexNet has it) or none. bias_with_bn: a bias also where
-    there is BN. dense_bn: BN on fc1 and fc2 (with norm="bn"). dropout_rates: rates (not keep
+    there is BN. bn_scale: BN's factor a channel. bn_by_hand: BN in single operations, not the fused
+    one. dense_bn: BN on fc1 and fc2 (with norm="bn"). dense_units: width of fc1 and fc2; the
+    article tried 256 too. activation: relu or leaky_relu. dropout_rates: rates (not keep
     probabilities) before fc1, fc2 and logits.
     """
     _check(norm, activation, dropout_rates)
@@ -56,7 +61,8 @@ def build(
     def shift_and_scale(x, bn):
         if not bn or bias_with_bn:
             x = layers.bias(x)
-        return layers.batch_norm(x, training=training, ledger=ledger) if bn else x
+        how = {"training": training, "ledger": ledger, "scale": bn_scale, "by_hand": bn_by_hand}
+        return layers.batch_norm(x, **how) if bn else x
 
     def conv_block(x, layout, number, filters):
         wanted = layers.layout_for(x, filters, KERNEL, layout=layout, ledger=ledger)
@@ -68,7 +74,7 @@ def build(
         with tf.name_scope(f"pool{number}"):
             x = activate(layers.max_pool(x, POOL, STRIDE, layout=wanted))
             if norm == "lrn":
-                x = tf.nn.lrn(x, depth_radius=4, bias=1.0, alpha=0.001 / 9, beta=0.75)
+                x = layers.local_response(x)
             end_points[f"pool{number}"] = layers.rearrange(x, wanted, layers.NHWC)
         return x, wanted
 
@@ -90,13 +96,14 @@ def build(
     def dense_block(x, number, rate):
         with tf.variable_scope(f"fc{number}"):
             x = layers.dropout(x, rate, training=training, ledger=ledger)
-            x = layers.dense(x, DENSE_UNITS, ledger=ledger)
+            x = layers.dense(x, dense_units, ledger=ledger)
             x = activate(shift_and_scale(x, norm == "bn" and dense_bn))
         end_points[f"fc{number}"] = x
         return x
 
     end_points, blocks, layout = {}, list(CONVOLUTIONS), layers.NHWC
-    if images.shape[-1] == 1 and norm == "bn" and activation == "relu" and not bias_with_bn:
+    usual = norm == "bn" and bn_scale and not bn_by_hand and not bias_with_bn
+    if images.shape[-1] == 1 and usual and activation == "relu" and not ledger.freezes:
         x = first_block(images, *blocks.pop(0))
     else:
         x = tf.cast(images, ledger.dtype)
@@ -104,7 +111,7 @@ def build(
         x, layout = conv_block(x, layout, number, filters)
     with tf.name_scope("flatten"):
         x = layers.rearrange(x, layout, layers.NHWC)
-        x = tf.reshape(x, [-1, x.shape[1:].num_elements()])
+        x = layers.flatten(x)
     for number, rate in zip("12", dropout_rates):
         x = dense_block(x, number, rate)
     with tf.variable_scope("logits"):

@@ -35,6 +35,9 @@ class Recipe:
     fill: str = "nearest"  # where an augmented picture does not reach: nearest, reflect, constant
     scaling: str = "mean"  # unit, mean or picture; see inputs.standardise
     equalise: bool = False
+    labels: str = "hard"  # the records' own, or a scheme of ferplus for records with votes
+    mixup: float = 0.0  # each picture mixed with another by a share from Beta(mixup, mixup)
+    freeze: tuple = ()  # patterns of variables that stay as they are: conv*, block1_*/kernel
     l2: float = 0.0  # coefficient of |w|^2 / 2
     l2_on: tuple = WEIGHT_KINDS
     bn_momentum: float = 0.99
@@ -115,7 +118,7 @@ def _checked(recipe):
     for key in ("epochs", "batch_size"):
         if getattr(recipe, key) < 1:
             raise UserError(f"--set {key}={getattr(recipe, key)}: must be at least 1")
-    for key in ("learning_rate", "l2"):
+    for key in ("learning_rate", "l2", "mixup"):
         if not 0 <= getattr(recipe, key) < float("inf"):
             raise UserError(f"--set {key}={getattr(recipe, key)}: must be finite and not negative")
     for key in ("ema_decay", "bn_momentum"):
@@ -124,7 +127,7 @@ def _checked(recipe):
     if unknown := sorted({str(kind) for kind in recipe.l2_on} - set(WEIGHT_KINDS)):
         known = ", ".join(WEIGHT_KINDS)
         raise UserError(f"--set l2_on: unknown {unknown[0]!r}; known: {known}")
-    for key in SPECS:
+    for key in (*SPECS, "labels"):
         specs.parse(getattr(recipe, key))
     specs.parse_chain(recipe.augment)
     return recipe

@@ -5,6 +5,7 @@ depend on the order of calls. What a layer leaves behind besides its output goes
 of the build, never into a global collection.
 """
 
+from fnmatch import fnmatchcase
 from typing import NamedTuple
 
 import tensorflow.compat.v1 as tf
@@ -38,6 +39,7 @@ class Ledger:
     weights: every kernel as `Weight`.
     dtype: format of activations and products, float32 or bfloat16; variables are float32.
     spectral: whether convolutions may go by their transform (see spectral.py).
+    frozen: patterns of names of variables that are not trained; BN there uses its statistics.
     prepare: ops to be run whenever the variables have changed, where `fixed` says they seldom do.
     """
 
@@ -49,10 +51,20 @@ class Ledger:
         dtype=tf.float32,
         spectral=False,
         fixed=False,
+        frozen=(),
     ):
         self.bn_momentum, self.dtype, self.spectral = bn_momentum, dtype, spectral
         self.updates, self.statistics, self.weights, self.prepare = [], [], [], []
-        self._seed, self._draws, self._fixed = dropout_seed, 0, fixed
+        self._seed, self._draws, self._fixed, self._frozen = dropout_seed, 0, fixed, frozen
+
+    @property
+    def freezes(self):
+        """Whether anything is frozen."""
+        return bool(self._frozen)
+
+    def is_frozen(self, variable):
+        """Whether a variable's name fits a frozen pattern, such as `conv*` or `fc1/kernel`."""
+        return any(fnmatchcase(variable.op.name, pattern) for pattern in self._frozen)
 
     def held(self, value):
         """`value`, which depends on variables alone; while these are fixed, computed only once."""
@@ -79,16 +91,45 @@ def _variable(name, shape, initializer, trainable=True):
     )
 
 
-def kernel_of(shape, kind, ledger):
+def truncated_normal(stddev=WEIGHT_STDDEV):
+    """Normal, what is beyond two deviations drawn again."""
+    return tf.truncated_normal_initializer(stddev=stddev)
+
+
+def normal(stddev):
+    """Normal."""
+    return tf.random_normal_initializer(stddev=stddev)
+
+
+def glorot_uniform():
+    """Uniform within sqrt(6 / (inputs + outputs)), Keras's default (Glorot & Bengio 2010)."""
+    return tf.glorot_uniform_initializer()
+
+
+def fan_in_uniform():
+    """Uniform within 1 / sqrt(inputs), PyTorch's default of convolutions and dense layers."""
+    return tf.variance_scaling_initializer(1 / 3, "fan_in", "uniform")
+
+
+def fan_in_bounds(inputs):
+    """Where PyTorch draws the biases of a layer: within 1 / sqrt(inputs)."""
+    return -(inputs**-0.5), inputs**-0.5
+
+
+def kernel_of(shape, kind, ledger, initializer=None):
     """A layer's kernel, float32, in the current scope; entered in the ledger."""
-    kernel = _variable("kernel", shape, tf.truncated_normal_initializer(stddev=WEIGHT_STDDEV))
+    kernel = _variable("kernel", shape, initializer or truncated_normal())
     ledger.weights.append(Weight(kernel, kind))
     return kernel
 
 
-def bias(x):
-    """Adds a bias a channel, initialised 0.1. x: [..., channels]."""
-    own = _variable("bias", [x.shape[-1]], tf.constant_initializer(BIAS))
+def bias(x, initial=BIAS):
+    """Adds a bias a channel. x: [..., channels]. initial: a number, or bounds to draw between."""
+    if isinstance(initial, tuple):
+        initializer = tf.random_uniform_initializer(*initial)
+    else:
+        initializer = tf.constant_initializer(initial)
+    own = _variable("bias", [x.shape[-1]], initializer)
     return tf.nn.bias_add(x, tf.cast(own, x.dtype))
 
 
@@ -129,19 +170,67 @@ def _sizes(x):
     return [tf.shape(x)[i] if n is None else n for i, n in enumerate(x.shape.as_list())]
 
 
-def conv(x, filters, size, *, layout=NHWC, ledger):
-    """SAME convolution, stride 1, no bias. x: [n, h, w, c] -> [n, h, w, filters], or so in HWNC."""
-    kernel = kernel_of([size, size, x.shape[-1], filters], CONV, ledger)
+def conv(x, filters, size, *, stride=1, padding="SAME", layout=NHWC, initializer=None, ledger):
+    """Convolution without bias. x: [n, h, w, c] -> [n, h', w', filters], or so in HWNC.
+
+    padding: SAME, VALID, or zeros so many on every side. In HWNC: SAME and stride 1 only.
+    """
+    kernel = kernel_of([size, size, x.shape[-1], filters], CONV, ledger, initializer)
     if layout == HWNC:
         planes = spectral.planes(tf.cast(kernel, x.dtype), *x.shape[:2])
         return spectral.conv(x, ledger.held(planes), size)
-    return tf.nn.conv2d(x, _in_format_of(x, kernel, ledger), strides=1, padding="SAME")
+    return convolve(x, in_format_of(x, kernel, ledger), stride=stride, padding=padding)
 
 
-def max_pool(x, size, stride, *, layout=NHWC):
-    """SAME max-pooling over the pictures of x."""
+def convolve(x, kernel, *, stride=1, padding="SAME"):
+    """Convolution of x [n, h, w, c] with a kernel that is there already."""
+    if isinstance(padding, int):
+        x, padding = zeros_around(x, padding), "VALID"
+    return tf.nn.conv2d(x, kernel, strides=stride, padding=padding)
+
+
+def zeros_around(x, width):
+    """x [n, h, w, c] with a margin of zeros."""
+    return tf.pad(x, [[0, 0], [width, width], [width, width], [0, 0]])
+
+
+def global_average(x):
+    """Mean of each channel over the picture: [n, h, w, c] -> [n, c]."""
+    return tf.reduce_mean(x, axis=[1, 2])
+
+
+def flatten(x):
+    """[n, h, w, c] -> [n, h * w * c]."""
+    return tf.reshape(x, [-1, x.shape[1:].num_elements()])
+
+
+def local_response(x):
+    """Local response normalization with AlexNet's settings as TensorFlow's tutorials have them.
+
+    x / (1 + 0.001 / 9 * sum of squares over 9 channels) ** 0.75 (Krizhevsky et al. 2012, 3.3).
+    """
+    # TensorFlow's CPU has no kernel for bfloat16.
+    wide = tf.cast(x, tf.float32)
+    return tf.cast(tf.nn.lrn(wide, depth_radius=4, bias=1.0, alpha=0.001 / 9, beta=0.75), x.dtype)
+
+
+def randomized_leaky_relu(x, low=1 / 8, high=1 / 3, *, training, ledger):
+    """x, where negative times a slope: drawn for each element in training, else the mean slope.
+
+    Xu et al. 2015, 2.4 (there x over a number drawn from 3 to 8), as PyTorch has it.
+    """
+    if training:
+        draws = ledger.next_seed()
+        slope = tf.random.stateless_uniform(tf.shape(x), draws, low, high, alg="philox")
+    else:
+        slope = tf.constant((low + high) / 2)
+    return tf.where_v2(x >= 0, x, x * tf.cast(slope, x.dtype))
+
+
+def max_pool(x, size, stride, *, padding="SAME", layout=NHWC):
+    """Max-pooling over the pictures of x. padding: SAME or VALID; in HWNC only SAME."""
     if layout == NHWC:
-        return tf.nn.max_pool2d(x, size, stride, "SAME")
+        return tf.nn.max_pool2d(x, size, stride, padding)
     # Pictures and channels side by side are the channels of one large picture.
     height, width, n, channels = _sizes(x)
     wide = tf.reshape(x, [1, height, width, n * channels])
@@ -149,13 +238,35 @@ def max_pool(x, size, stride, *, layout=NHWC):
     return tf.reshape(wide, [*_sizes(wide)[1:3], n, channels])
 
 
-def dense(x, units, *, ledger, kind=DENSE):
+def dense(x, units, *, ledger, kind=DENSE, initializer=None):
     """Matrix product without bias. x: [n, c] -> [n, units]."""
-    kernel = kernel_of([x.shape[-1], units], kind, ledger)
-    return tf.matmul(x, _in_format_of(x, kernel, ledger))
+    kernel = kernel_of([x.shape[-1], units], kind, ledger, initializer)
+    return tf.matmul(x, in_format_of(x, kernel, ledger))
 
 
-def _in_format_of(x, kernel, ledger):
+def conv_as_torch(x, filters, size, *, stride=1, padding=0, ledger):
+    """Convolution with bias as PyTorch's `nn.Conv2d` pads (in pixels) and starts it."""
+    channels = int(x.shape[-1])
+    x = conv(
+        x,
+        filters,
+        size,
+        stride=stride,
+        padding=padding,
+        initializer=fan_in_uniform(),
+        ledger=ledger,
+    )
+    return bias(x, fan_in_bounds(size * size * channels))
+
+
+def dense_as_torch(x, units, *, ledger, kind=DENSE):
+    """Dense layer with bias as PyTorch's `nn.Linear` starts it; the output layer in float32."""
+    inputs = int(x.shape[-1])
+    x = dense(x, units, ledger=ledger, kind=kind, initializer=fan_in_uniform())
+    return bias(tf.cast(x, tf.float32) if kind == OUTPUT else x, fan_in_bounds(inputs))
+
+
+def in_format_of(x, kernel, ledger):
     """The kernel in x's number format."""
     return kernel if kernel.dtype == x.dtype else ledger.held(tf.cast(kernel, x.dtype))
 
@@ -163,10 +274,10 @@ def _in_format_of(x, kernel, ledger):
 class Norm:
     """Variables of one batch normalization, in the current scope."""
 
-    def __init__(self, channels, ledger):
+    def __init__(self, channels, ledger, scale=True):
         self._momentum = ledger.bn_momentum
         shape = [channels]
-        self.gamma = _variable("gamma", shape, tf.ones_initializer())
+        self.gamma = _variable("gamma", shape, tf.ones_initializer()) if scale else tf.ones(shape)
         self.beta = _variable("beta", shape, tf.zeros_initializer())
         self.mean = _variable("moving_mean", shape, tf.zeros_initializer(), trainable=False)
         self.variance = _variable("moving_variance", shape, tf.ones_initializer(), trainable=False)
@@ -179,13 +290,18 @@ class Norm:
         return [moving.assign_sub(rate * (moving - value)) for moving, value in pairs]
 
 
-def batch_norm(x, *, training, ledger, epsilon=EPSILON):
-    """Batch normalization with scale and offset (Ioffe & Szegedy 2015) over all axes but the last.
+def batch_norm(x, *, training, ledger, scale=True, by_hand=False, epsilon=EPSILON):
+    """Batch normalization with offset and scale (Ioffe & Szegedy 2015) over all axes but the last.
 
     x: [n, c] or [n, h, w, c] (or HWNC). In training it normalises by the batch and appends the
     updates of the moving statistics to `ledger.updates`; otherwise it uses those statistics.
+    scale: a ReLU after it makes up for its lack in the next layer. by_hand: written out in single
+    operations instead of TensorFlow's fused one; equal but for rounding, and slower.
     """
-    norm = Norm(x.shape[-1], ledger)
+    norm = Norm(x.shape[-1], ledger, scale)
+    training = training and not ledger.is_frozen(norm.beta)
+    if by_hand:
+        return _batch_norm_by_hand(x, norm, training, ledger, epsilon)
     pixels = x if len(x.shape) == 4 else x[:, tf.newaxis, tf.newaxis, :]
     given = {} if training else {"mean": norm.mean, "variance": norm.variance}
     normed, mean, variance = tf.nn.fused_batch_norm(
@@ -194,6 +310,19 @@ def batch_norm(x, *, training, ledger, epsilon=EPSILON):
     if training:
         ledger.updates += norm.moved(mean, variance)
     return tf.reshape(normed, tf.shape(x)) if pixels is not x else normed
+
+
+def _batch_norm_by_hand(x, norm, training, ledger, epsilon):
+    wide = tf.cast(x, tf.float32)
+    if training:
+        axes = list(range(len(x.shape) - 1))
+        mean, variance = tf.nn.moments(wide, axes)
+        count = tf.cast(tf.size(x) / tf.shape(x)[-1], tf.float32)
+        ledger.updates += norm.moved(mean, variance * count / (count - 1))
+    else:
+        mean, variance = norm.mean, norm.variance
+    normed = (wide - mean) * tf.math.rsqrt(variance + epsilon) * norm.gamma + norm.beta
+    return tf.cast(normed, x.dtype)
 
 
 def dropout(x, rate, *, training, ledger):

@@ -1,0 +1,124 @@
+"""CliqueNet of article a4 (Yang et al. 2018): every layer of a block feeds every other, both ways.
+
+    layer         what                                              output (48x48 pictures)
+    stem          conv 3x3/2, BN, ReLU                              24, 24, 64
+    pool          3x3/2                                             12, 12, 64
+    clique1       5 layers of 36 filters, 3x3                       12, 12, 180
+    transition1   conv 1x1, BN, ReLU, dropout, attention, pool 2x2  6, 6, 180
+    clique2                                                         6, 6, 180
+    transition2                                                     3, 3, 180
+    clique3                                                         3, 3, 180
+    features      means of each block's input and layers            244 + 360 + 360 = 964
+    logits                                                          7
+
+In a block's stage 1 each layer sees the input and all earlier layers; in stage 2 each is made anew
+from the other four, by the same kernels between any two layers. A layer is conv, BN, ReLU, dropout.
+A block gives its input and its layers after stage 2, averaged over the picture, to the features,
+and the latter to the next block. Attention: the mean of each channel, dense layers of half as many
+units and of as many, sigmoid, times the channel.
+
+Deviation: the article's stage 2 drops the layer made last, instead of the one to be made next, from
+the second layer on, so that data and kernels no longer belong together; here they do, as in the
+paper. Padding is SAME; convolutions have no bias.
+"""
+
+import tensorflow.compat.v1 as tf
+
+from fer2013_tf.nets import layers
+
+BLOCKS = 3
+STEM_FILTERS = 64
+CONV_STDDEV, DENSE_STDDEV = 0.1, 0.01
+
+
+def build(images, *, training, num_classes, ledger, depth=5, filters=36, dropout_rate=0.05):
+    """images: float32 [n, h, w, c] -> (logits float32 [n, num_classes], end_points).
+
+    depth: layers a block. filters: of each layer. dropout_rate: after every layer and transition.
+    """
+    layer = _Layer(dropout_rate, training, ledger)
+    points, features = {}, []
+    x = tf.cast(images, ledger.dtype)
+    with tf.variable_scope("stem"):
+        x = layers.conv(x, STEM_FILTERS, 3, stride=2, initializer=_normal(), ledger=ledger)
+        x = tf.nn.relu(layers.batch_norm(x, training=training, ledger=ledger))
+        points["stem"] = x
+    x = points["pool"] = layers.max_pool(x, 3, 2)
+    for block in range(1, BLOCKS + 1):
+        with tf.variable_scope(f"clique{block}"):
+            made = _clique(x, depth, filters, layer, ledger)
+        features.append(layers.global_average(tf.concat([x, made], axis=3)))
+        x = points[f"clique{block}"] = made
+        if block < BLOCKS:
+            with tf.variable_scope(f"transition{block}"):
+                x = points[f"transition{block}"] = _transition(x, layer, ledger)
+    x = points["features"] = tf.concat(features, axis=1)
+    with tf.variable_scope("logits"):
+        x = layers.dense(x, num_classes, ledger=ledger, kind=layers.OUTPUT, initializer=_dense())
+        points["logits"] = layers.bias(tf.cast(x, tf.float32))
+    return points["logits"], points
+
+
+def _normal():
+    return layers.truncated_normal(CONV_STDDEV)
+
+
+def _dense():
+    return layers.truncated_normal(DENSE_STDDEV)
+
+
+class _Layer:
+    """BN, ReLU and dropout after a convolution, in a scope of that name."""
+
+    def __init__(self, rate, training, ledger):
+        self._rate, self._mode = rate, {"training": training, "ledger": ledger}
+
+    def __call__(self, x, scope):
+        with tf.variable_scope(scope):
+            x = tf.nn.relu(layers.batch_norm(x, **self._mode))
+        return layers.dropout(x, self._rate, **self._mode)
+
+
+def _clique(x, depth, filters, layer, ledger):
+    """[n, h, w, c] -> the block's layers after stage 2, [n, h, w, depth * filters]."""
+
+    def kernel(name, channels):
+        with tf.variable_scope(name):
+            shape = [3, 3, channels, filters]
+            own = layers.kernel_of(shape, layers.CONV, ledger, _normal())
+        return layers.in_format_of(x, own, ledger)
+
+    from_input = [kernel(f"input_{i}", x.shape[-1]) for i in range(1, depth + 1)]
+    between = {
+        (i, j): kernel(f"from_{i}_to_{j}", filters)
+        for i in range(1, depth + 1)
+        for j in range(1, depth + 1)
+        if i != j
+    }
+    made = []
+    for j in range(1, depth + 1):
+        kernels = [from_input[j - 1], *(between[i, j] for i in range(1, j))]
+        y = layers.convolve(tf.concat([x, *made], axis=3), tf.concat(kernels, axis=2))
+        made.append(layer(y, f"stage1_{j}"))
+    for j in range(1, depth + 1):
+        others = [i for i in range(1, depth + 1) if i != j]
+        seen = tf.concat([made[i - 1] for i in others], axis=3)
+        y = layers.convolve(seen, tf.concat([between[i, j] for i in others], axis=2))
+        made[j - 1] = layer(y, f"stage2_{j}")
+    return tf.concat(made, axis=3)
+
+
+def _transition(x, layer, ledger):
+    """1x1 convolution, attention over the channels, average of 2x2."""
+    channels = int(x.shape[-1])
+    x = layers.conv(x, channels, 1, initializer=_normal(), ledger=ledger)
+    x = layer(x, "norm")
+    weights = layers.global_average(x)
+    with tf.variable_scope("attention1"):
+        weights = layers.dense(weights, channels // 2, ledger=ledger, initializer=_dense())
+        weights = tf.nn.relu(layers.bias(weights))
+    with tf.variable_scope("attention2"):
+        weights = layers.dense(weights, channels, ledger=ledger, initializer=_dense())
+        weights = tf.sigmoid(layers.bias(weights))
+    x *= weights[:, tf.newaxis, tf.newaxis, :]
+    return tf.nn.avg_pool2d(x, 2, 2, "SAME")

@@ -1,0 +1,59 @@
+"""Lenet7 of article a4: LeNet made deeper by a convolution with its pool and a dense layer.
+
+    layer    kernel  stride  filters   output (48x48 pictures)
+    conv1    5x5     1       32        48, 48, 32
+    pool1    2x2     2                 24, 24, 32
+    conv2    5x5     1       64        24, 24, 64
+    pool2    2x2     2                 12, 12, 64
+    conv3    5x5     1       128       12, 12, 128
+    pool3    2x2     2                 6, 6, 128 (4608)
+    fc1                      512       512
+    fc2                      256       256
+    fc3                      128       128
+    logits                   classes   7
+
+The article gives no table, only that to two convolutions with their pools one more was added, and a
+dense layer more. Read here: the widths of TensorFlow's LeNet (32, 64, 512), doubled for the third
+convolution; with three hidden dense layers and the output the weight layers are seven, as the name
+says. Padding is SAME, every layer has a bias and, but for the output, a ReLU. Deviation that
+changes no value: pools come before the ReLU.
+"""
+
+import tensorflow.compat.v1 as tf
+
+from fer2013_tf.nets import layers
+
+FILTERS = (32, 64, 128)
+STDDEV = 0.1
+
+
+def build(
+    images,
+    *,
+    training,
+    num_classes,
+    ledger,
+    units=(512, 256, 128),
+    dropout_rate=0.5,
+):
+    """images: float32 [n, h, w, c] -> (logits float32 [n, num_classes], end_points).
+
+    units: widths of fc1 to fc3. dropout_rate: after each of them.
+    """
+    weights = {"ledger": ledger, "initializer": layers.truncated_normal(STDDEV)}
+    points = {}
+    x = tf.cast(images, ledger.dtype)
+    for number, filters in enumerate(FILTERS, start=1):
+        with tf.variable_scope(f"conv{number}"):
+            x = layers.bias(layers.conv(x, filters, 5, **weights))
+        points[f"conv{number}"] = tf.nn.relu(x)
+        x = points[f"pool{number}"] = tf.nn.relu(layers.max_pool(x, 2, 2))
+    x = layers.flatten(x)
+    for number, width in enumerate(units, start=1):
+        with tf.variable_scope(f"fc{number}"):
+            x = points[f"fc{number}"] = tf.nn.relu(layers.bias(layers.dense(x, width, **weights)))
+            x = layers.dropout(x, dropout_rate, training=training, ledger=ledger)
+    with tf.variable_scope("logits"):
+        x = layers.dense(x, num_classes, kind=layers.OUTPUT, **weights)
+        points["logits"] = layers.bias(tf.cast(x, tf.float32))
+    return points["logits"], points

@@ -1,0 +1,63 @@
+"""The residual net of article a3: ResNet-18 for grey pictures (He et al. 2015, table 1).
+
+    layer              kernel  stride  filters   output (48x48 pictures)
+    stem               7x7     2       64        24, 24, 64
+    pool               3x3     2                 12, 12, 64
+    stage1_1, stage1_2 3x3 x2  1       64        12, 12, 64
+    stage2_1, stage2_2 3x3 x2  2, 1    128       6, 6, 128
+    stage3_1, stage3_2 3x3 x2  2, 1    256       3, 3, 256
+    stage4_1, stage4_2 3x3 x2  2, 1    512       2, 2, 512
+    mean over the picture                        512
+    logits                     classes           7
+
+A block is conv, BN, ReLU, conv, BN, plus its input, ReLU. As in the article, and unlike the paper,
+convolutions have biases and the 1x1 shortcuts, where the size changes, no BN. Padding is 3, 1, 1
+pixels on every side, as PyTorch has it; at stride 2 that is not SAME, which pads one side only.
+"""
+
+import tensorflow.compat.v1 as tf
+
+from fer2013_tf.nets import layers
+
+STAGES = (64, 128, 256, 512)
+BLOCKS = 2
+
+
+def build(images, *, training, num_classes, ledger, stages=STAGES):
+    """images: float32 [n, h, w, c] -> (logits float32 [n, num_classes], end_points).
+
+    stages: filters of each stage; the first one's are the stem's too.
+    """
+    mode = {"training": training, "ledger": ledger}
+    points = {}
+    x = tf.cast(images, ledger.dtype)
+    with tf.variable_scope("stem"):
+        x = layers.conv_as_torch(x, stages[0], 7, stride=2, padding=3, ledger=ledger)
+        x = points["stem"] = tf.nn.relu(layers.batch_norm(x, **mode))
+    # Nothing is below zero after the ReLU: zeros around it never win.
+    x = points["pool"] = layers.max_pool(layers.zeros_around(x, 1), 3, 2, padding="VALID")
+    for stage, filters in enumerate(stages, start=1):
+        for block in range(1, BLOCKS + 1):
+            name = f"stage{stage}_{block}"
+            stride = 2 if stage > 1 and block == 1 else 1
+            with tf.variable_scope(name):
+                x = points[name] = _residual(x, filters, stride, **mode)
+    x = points["mean"] = layers.global_average(x)
+    with tf.variable_scope("logits"):
+        points["logits"] = layers.dense_as_torch(x, num_classes, ledger=ledger, kind=layers.OUTPUT)
+    return points["logits"], points
+
+
+def _residual(x, filters, stride, *, training, ledger):
+    """conv, BN, ReLU, conv, BN; plus x, brought to size by a 1x1 convolution; ReLU."""
+    shortcut = x
+    with tf.variable_scope("conv1"):
+        y = layers.conv_as_torch(x, filters, 3, stride=stride, padding=1, ledger=ledger)
+        y = tf.nn.relu(layers.batch_norm(y, training=training, ledger=ledger))
+    with tf.variable_scope("conv2"):
+        y = layers.conv_as_torch(y, filters, 3, padding=1, ledger=ledger)
+        y = layers.batch_norm(y, training=training, ledger=ledger)
+    if stride > 1 or x.shape[-1] != filters:
+        with tf.variable_scope("shortcut"):
+            shortcut = layers.conv_as_torch(x, filters, 1, stride=stride, ledger=ledger)
+    return tf.nn.relu(y + shortcut)

@@ -1,0 +1,21 @@
+"""python -m fer2013_tf.train --recipe lenet7
+
+Lenet7 of article a4. The article says Adam, augmentation and keep probability 0.95, no more; chosen
+here: its rate, batches of 128, flips, small rotations and shifts.
+
+Figures: docs/experiments.md.
+"""
+
+from fer2013_tf.recipes import Recipe
+
+RECIPE = Recipe(
+    name="lenet7",
+    net="lenet7(dropout_rate=0.05)",
+    optimizer="adam",
+    learning_rate=0.001,
+    epochs=60,
+    batch_size=128,
+    augment="flip(0.5) | rotate(0.2) | shift(0.1)",
+    scaling="picture",
+    ema_decay=0.99,
+)
