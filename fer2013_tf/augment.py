@@ -1,16 +1,22 @@
 """Augmentations, each a decorated function that draws for every picture of a batch by itself.
 
-A recipe names them as a chain, `flip(0.5) | rotate(0.26) | zoom(0.15) | shift(0.1)`. Geometric ones
-return matrices, which are multiplied and applied in one projective transform, so that pictures are
-interpolated once however many there are. Every draw is a stateless function of the seed given.
+A recipe names them as a chain, `flip(0.5) | rotate(0.26) | shift(0.1) | brightness(0.5)`. Those
+that move pixels return matrices, which are multiplied and applied in one projective transform, so
+that pictures are interpolated once however many there are; then those that change tones are
+applied, in their order. Every draw is a stateless function of the seed given.
 """
+
+import math
 
 import tensorflow.compat.v1 as tf
 
 from fer2013_tf import specs
 from fer2013_tf.errors import UserError
 
-AUGMENTATIONS = specs.Registry("augmentation")
+# (n, size, seed, *, option=default) -> matrices [n, 3, 3], output pixel -> input pixel.
+GEOMETRIC = specs.Registry("augmentation")
+# (pixels float32 [n, h, w, channels], seed, *, option=default) -> the same, clipped to 0..255.
+TONAL = specs.Registry("augmentation")
 FILLS = ("nearest", "reflect", "constant")
 
 
@@ -29,14 +35,14 @@ def _matrices(n, entries):
     return tf.reshape(tf.stack(cells, axis=1), [n, 3, 3])
 
 
-@AUGMENTATIONS.register
+@GEOMETRIC.register
 def flip(n, size, seed, *, probability=0.5):
     """Mirrors left and right with the given probability."""
     mirrored = _uniform(n, seed, 0.0, 1.0) < probability
     return _matrices(n, {(0, 0): tf.where(mirrored, -tf.ones([n]), tf.ones([n]))})
 
 
-@AUGMENTATIONS.register
+@GEOMETRIC.register
 def rotate(n, size, seed, *, radians=0.5):
     """Rotates about the centre by an angle uniform in [-radians, radians)."""
     angle = _uniform(n, seed, -radians, radians)
@@ -44,35 +50,150 @@ def rotate(n, size, seed, *, radians=0.5):
     return _matrices(n, {(0, 0): cosine, (0, 1): -sine, (1, 0): sine, (1, 1): cosine})
 
 
-@AUGMENTATIONS.register
+@GEOMETRIC.register
 def zoom(n, size, seed, *, fraction=0.1):
     """Enlarges or shrinks by a factor uniform in [1 - fraction, 1 + fraction)."""
     factor = _uniform(n, seed, 1 - fraction, 1 + fraction)
     return _matrices(n, {(0, 0): factor, (1, 1): factor})
 
 
-@AUGMENTATIONS.register
+@GEOMETRIC.register
 def shift(n, size, seed, *, fraction=0.1):
     """Moves by up to `fraction` of the size, each way on its own."""
     moves = tf.random.stateless_uniform([2, n], seed, -fraction, fraction, alg="philox")
     return _matrices(n, {(0, 2): moves[0] * size[1], (1, 2): moves[1] * size[0]})
 
 
+@GEOMETRIC.register
+def shear(n, size, seed, *, radians=0.1):
+    """Slants by an angle uniform in [-radians, radians): columns move, and shrink by its cosine."""
+    angle = _uniform(n, seed, -radians, radians)
+    return _matrices(n, {(0, 1): -tf.sin(angle), (1, 1): tf.cos(angle)})
+
+
+@GEOMETRIC.register
+def crop(n, size, seed, *, fraction=0.1):
+    """Cuts out a part and enlarges it: up to `fraction` less each way, anywhere in the picture."""
+    drawn = tf.random.stateless_uniform([3, n], seed, alg="philox")
+    scale = 1 - fraction * drawn[0]
+    across, down = ((drawn[i] - 0.5) * (1 - scale) * size[2 - i] for i in (1, 2))
+    return _matrices(n, {(0, 0): scale, (1, 1): scale, (0, 2): across, (1, 2): down})
+
+
+def _each(pixels, seed, low, high):
+    """A draw a picture, to be multiplied with pixels."""
+    return tf.random.stateless_uniform([pixels.shape[0], 1, 1, 1], seed, low, high, alg="philox")
+
+
+def _seeds(seed, count):
+    """Seeds for so many draws of one augmentation."""
+    return [tf.random.experimental.stateless_fold_in(seed, n) for n in range(1, count + 1)]
+
+
+def _mean(pixels):
+    return tf.reduce_mean(pixels, axis=[1, 2, 3], keepdims=True)
+
+
+@TONAL.register
+def brightness(pixels, seed, *, fraction=0.5):
+    """Multiplies by a factor uniform in [1 - fraction, 1 + fraction)."""
+    return pixels * _each(pixels, seed, 1 - fraction, 1 + fraction)
+
+
+@TONAL.register
+def contrast(pixels, seed, *, fraction=0.5):
+    """Moves tones away from their mean by a factor uniform in [1 - fraction, 1 + fraction)."""
+    mean = _mean(pixels)
+    return mean + (pixels - mean) * _each(pixels, seed, 1 - fraction, 1 + fraction)
+
+
+@TONAL.register
+def noise(pixels, seed, *, deviation=10.0):
+    """Adds normal noise; its deviation, in grey levels, is uniform in [0, deviation)."""
+    strength, grain = _seeds(seed, 2)
+    drawn = tf.random.stateless_normal(tf.shape(pixels), grain, alg="philox")
+    return pixels + drawn * _each(pixels, strength, 0.0, deviation)
+
+
+@TONAL.register
+def blur(pixels, seed, *, sigma=1.5):
+    """Blends with the picture blurred by a Gaussian of `sigma` pixels, by a share in [0, 1)."""
+    reach = max(1, math.ceil(2 * sigma))
+    weights = [math.exp(-((i / sigma) ** 2) / 2) for i in range(-reach, reach + 1)]
+    line = tf.constant([[w / sum(weights)] * pixels.shape[-1] for w in weights])
+    padded = tf.pad(pixels, [[0, 0], [reach, reach], [reach, reach], [0, 0]], "SYMMETRIC")
+    down, across = line[:, tf.newaxis, :, tf.newaxis], line[tf.newaxis, :, :, tf.newaxis]
+    rows = tf.nn.depthwise_conv2d(padded, down, [1, 1, 1, 1], "VALID")
+    both = tf.nn.depthwise_conv2d(rows, across, [1, 1, 1, 1], "VALID")
+    return pixels + (both - pixels) * _each(pixels, seed, 0.0, 1.0)
+
+
+@TONAL.register
+def cutout(pixels, seed, *, side=12, probability=0.5):
+    """Greys out a square of `side` pixels anywhere, cut at the border (DeVries & Taylor 2017)."""
+    height, width = pixels.shape[1:3]
+    down, across, chance = _seeds(seed, 3)
+    rows = tf.range(height, dtype=tf.float32)[:, tf.newaxis, tf.newaxis]
+    columns = tf.range(width, dtype=tf.float32)[:, tf.newaxis]
+    inside = (tf.abs(rows - _each(pixels, down, 0.0, float(height))) < side / 2) & (
+        tf.abs(columns - _each(pixels, across, 0.0, float(width))) < side / 2
+    )
+    chosen = _each(pixels, chance, 0.0, 1.0) < probability
+    return tf.where_v2(inside & chosen, _mean(pixels), pixels)
+
+
+@TONAL.register
+def watermark(pixels, seed, *, opacity=0.5, probability=0.3):
+    """Lays a light band of letter-like blots over the picture, as stock photographs carry them.
+
+    An idea of article a1: the set is full of such pictures. The band is an eighth of the height.
+    """
+    n, height, width, _ = pixels.shape
+    blots, place, chance, strength = _seeds(seed, 4)
+    tall = max(4, height // 8)
+    cells = tf.random.stateless_uniform([n, 4, width // 2, 1], blots, alg="philox")
+    band = tf.image.resize(tf.cast(cells > 0.5, tf.float32), [tall, width], method="nearest")
+    top = tf.floor(_each(pixels, place, 0.0, float(height - tall + 1)))
+    row = tf.range(height, dtype=tf.float32)[tf.newaxis, :, tf.newaxis, tf.newaxis] - top
+    inside = tf.cast((row >= 0) & (row < tall), tf.float32)
+    chosen = tf.cast(_each(pixels, chance, 0.0, 1.0) < probability, tf.float32)
+    index = tf.cast(tf.clip_by_value(row[:, :, 0, 0], 0, tall - 1), tf.int32)
+    share = tf.gather(band, index, batch_dims=1) * inside * chosen
+    return pixels + (255.0 - pixels) * share * _each(pixels, strength, 0.0, opacity)
+
+
+def _resolved(chain):
+    """[(place, function, options, whether it moves pixels)]. Raises UserError for unknown names."""
+    found = []
+    for place, spec in enumerate(chain):
+        registry = TONAL if spec.name in TONAL else GEOMETRIC
+        if spec.name not in registry:
+            known = ", ".join(sorted([*GEOMETRIC, *TONAL]))
+            raise UserError(f"unknown augmentation {spec.name!r}; known: {known}")
+        found.append((place, *registry.resolve(spec), registry is GEOMETRIC))
+    return found
+
+
 def transforms(chain, n, size, seed):
     """The chain's matrices multiplied: [n, 3, 3], output pixel -> input pixel, about the centre."""
     matrices = tf.eye(3, batch_shape=[n])
-    for place, spec in enumerate(chain):
-        function, options = AUGMENTATIONS.resolve(spec)
-        own_seed = tf.random.experimental.stateless_fold_in(seed, place)
-        matrices = tf.matmul(matrices, function(n, size, own_seed, **options))
+    for place, function, options, geometric in _resolved(chain):
+        if geometric:
+            own_seed = tf.random.experimental.stateless_fold_in(seed, place)
+            matrices = tf.matmul(matrices, function(n, size, own_seed, **options))
     height, width = size
     centre = tf.constant([[1, 0, (width - 1) / 2], [0, 1, (height - 1) / 2], [0, 0, 1]], tf.float32)
     back = tf.constant([[1, 0, (1 - width) / 2], [0, 1, (1 - height) / 2], [0, 0, 1]], tf.float32)
     return centre @ matrices @ back
 
 
+def with_channels(images):
+    """[n, h, w] -> [n, h, w, 1]; pictures in colour, [n, h, w, 3], as they are."""
+    return images if len(images.shape) == 4 else images[..., tf.newaxis]
+
+
 def apply(images, text, *, seed, fill):
-    """Augments a batch: uint8 [n, h, w] -> float32 [n, h, w, 1] in 0..255.
+    """Augments a batch: uint8 [n, h, w] or [n, h, w, 3] -> float32 [n, h, w, 1 or 3] in 0..255.
 
     text: the chain. seed: int tensor [2]. fill: what stands where the picture does not reach.
     Raises UserError for unknown augmentations, options and fills.
@@ -80,16 +201,23 @@ def apply(images, text, *, seed, fill):
     if fill not in FILLS:
         raise UserError(f"fill={fill!r}; known: {', '.join(FILLS)}")
     chain = specs.parse_chain(text)
-    pixels = tf.cast(images[..., tf.newaxis], tf.float32)
+    pixels = tf.cast(with_channels(images), tf.float32)
     if not chain:
         return pixels
-    n, height, width = images.shape.as_list()
-    matrices = tf.reshape(transforms(chain, n, (height, width), seed), [n, 9])
-    return tf.raw_ops.ImageProjectiveTransformV3(
-        images=pixels,
-        transforms=matrices[:, :8],
-        output_shape=[height, width],
-        interpolation="BILINEAR",
-        fill_mode=fill.upper(),
-        fill_value=0.0,
-    )
+    n, height, width, _ = pixels.shape.as_list()
+    steps = _resolved(chain)
+    if any(geometric for *_, geometric in steps):
+        matrices = tf.reshape(transforms(chain, n, (height, width), seed), [n, 9])
+        pixels = tf.raw_ops.ImageProjectiveTransformV3(
+            images=pixels,
+            transforms=matrices[:, :8],
+            output_shape=[height, width],
+            interpolation="BILINEAR",
+            fill_mode=fill.upper(),
+            fill_value=0.0,
+        )
+    for place, function, options, geometric in steps:
+        if not geometric:
+            own_seed = tf.random.experimental.stateless_fold_in(seed, place)
+            pixels = tf.clip_by_value(function(pixels, own_seed, **options), 0.0, 255.0)
+    return pixels

@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 
 import tensorflow.compat.v1 as tf
 
-from fer2013_tf import inputs, nets, objective, optimise, queue_inputs, summaries
+from fer2013_tf import inputs, nets, objective, optimise, queue_inputs, specs, summaries
+from fer2013_tf.errors import UserError
 from fer2013_tf.nets import layers
 
 INPUTS = {"tfdata": inputs.build, "queue": queue_inputs.build}
@@ -31,6 +32,7 @@ class TrainGraph(NamedTuple):
     saver: Any  # of those
     scalars: tf.Tensor  # summary of loss and rate
     details: tf.Tensor  # summary of histograms and pictures
+    scale: tf.Variable | None  # float32 scalar that the schedule plateau multiplies the rate by
 
 
 class EvalGraph(NamedTuple):
@@ -63,6 +65,7 @@ def build_train(
             dropout_seed=draws,
             dtype=tf.as_dtype(precision),
             spectral=spectral,
+            frozen=recipe.freeze,
         )
         pipeline = INPUTS[input_kind](folder, recipe, seed=seed, step=step)
         logits, end_points = nets.build(
@@ -73,13 +76,20 @@ def build_train(
             ledger=ledger,
         )
         with tf.name_scope("objective"):
-            data_loss = objective.loss(recipe.loss, logits, pipeline.labels)
+            counts = list(data["counts"]["Training"].values())
+            data_loss = objective.loss(recipe.loss, logits, pipeline.targets, counts=counts)
             decay = objective.weight_decay(ledger.weights, recipe.l2_on, recipe.l2)
             total = data_loss + decay
         with tf.name_scope("train"):
-            rate = optimise.learning_rate(step, recipe, steps_per_epoch(recipe, data))
+            scale = _scale() if specs.parse(recipe.schedule).name == "plateau" else None
+            epoch_steps = steps_per_epoch(recipe, data)
+            rate = optimise.learning_rate(step, recipe, epoch_steps, scale)
+            learning = [v for v in tf.trainable_variables() if not ledger.is_frozen(v)]
+            if not learning:
+                raise UserError(f"freeze={recipe.freeze!r}: leaves nothing to train")
             train_op, gradients = optimise.train_op(
                 total,
+                variables=learning,
                 optimizer=optimise.optimizer(recipe.optimizer, rate),
                 step=step,
                 updates=ledger.updates,
@@ -96,8 +106,24 @@ def build_train(
         init = tf.global_variables_initializer()
         graph.finalize()
     return TrainGraph(
-        graph, pipeline, step, train_op, total, rate, init, variables, saver, scalars, details
+        graph,
+        pipeline,
+        step,
+        train_op,
+        total,
+        rate,
+        init,
+        variables,
+        saver,
+        scalars,
+        details,
+        scale,
     )
+
+
+def _scale():
+    one = tf.ones_initializer()
+    return tf.get_variable("learning_rate_scale", [], tf.float32, one, trainable=False)
 
 
 def build_eval(recipe, data, *, precision="float32", spectral=False):

@@ -2,7 +2,7 @@
 
     pipeline = inputs.build(folder, recipe, seed=seed, step=global_step)
     pipeline.start(session)        # from the session's global step on
-    ... pipeline.images, pipeline.labels ...
+    ... pipeline.images, pipeline.targets ...
     pipeline.stop()
 
 `queue_inputs.build` has the same signature and the same `Pipeline`.
@@ -11,20 +11,24 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
+import numpy as np
 import tensorflow.compat.v1 as tf
 
-from fer2013_tf import augment, emotions, records
+from fer2013_tf import augment, emotions, ferplus, records, specs
 from fer2013_tf.errors import UserError
 from fer2013_tf.shards import Shards
 
-SCALINGS = ("unit", "mean", "picture")
+SCALINGS = ("unit", "mean", "picture", "none")
+DRAW = "draw"
+# Apart from the augmentations, which fold their places 0, 1, ... into the same seed.
+LABEL_DRAWS, MIXUP_DRAWS = 2**31 - 2, 2**31 - 3
 
 
 class Pipeline(NamedTuple):
     """Endless batches of augmented, standardised Training pictures."""
 
     images: tf.Tensor  # float32 [batch, height, width, 1]
-    labels: tf.Tensor  # int64 [batch]
+    targets: tf.Tensor  # float32 [batch, classes]: one-hot, or shares that sum to one
     start: Callable  # start(session): begin at the session's global step
     stop: Callable  # stop(): end the threads
 
@@ -44,8 +48,11 @@ def standardise(images, scaling, *, mean, deviation):
     """float32 [n, h, w, 1] in 0..255 -> what the net is fed, same shape.
 
     scaling: "unit" divides by 255; "mean" takes Training's mean and deviation (grey levels);
-    "picture" gives each picture mean 0 and deviation 1 (a constant picture becomes 0).
+    "picture" gives each picture mean 0 and deviation 1 (a constant picture becomes 0); "none"
+    leaves grey levels as they are.
     """
+    if scaling == "none":
+        return images
     if scaling == "unit":
         return images / 255.0
     if scaling == "mean":
@@ -59,12 +66,15 @@ def standardise(images, scaling, *, mean, deviation):
 def prepare(images, recipe, data, *, seed=None):
     """uint8 [n, h, w] -> float32 [n, h, w, 1]: equalised, augmented (given a seed), standardised.
 
-    recipe: has equalise, augment, fill, scaling. data: has mean and deviation of Training.
+    Or of pictures in colour, uint8 [n, h, w, 3] -> float32 [n, h, w, 3]. recipe: has equalise,
+    augment, fill, scaling. data: has mean and deviation of Training.
     """
     if recipe.equalise:
+        if len(images.shape) == 4:
+            raise UserError("equalise=True: histograms are of grey pictures; these are in colour")
         images = equalise(images)
     if seed is None:
-        pixels = tf.cast(images[..., tf.newaxis], tf.float32)
+        pixels = tf.cast(augment.with_channels(images), tf.float32)
     else:
         pixels = augment.apply(images, recipe.augment, seed=seed, fill=recipe.fill)
     return standardise(pixels, recipe.scaling, mean=data["mean"], deviation=data["deviation"])
@@ -87,10 +97,72 @@ def shuffled(positions, n, seed):
     )
 
 
+def targets_of(shards, labels, classes, folder):
+    """(targets float32 [n, classes], indices int64 [m] of the pictures that are learnt).
+
+    labels: "hard", the records' own, or a scheme of ferplus for records with votes.
+    """
+    if labels == ferplus.HARD:
+        learnable = np.eye(classes, dtype=np.float32)[shards.labels]
+        return learnable, np.arange(len(shards))
+    if shards.votes is None:
+        raise UserError(
+            f"{folder}: labels={labels}, but no votes in these records; make them with "
+            "make_records --ferplus fer2013new.csv"
+        )
+    learnable, kept = ferplus.targets(labels, shards.votes, num_classes=classes)
+    if not kept.any():
+        raise UserError(f"{folder}: labels={labels} leaves no Training picture")
+    _check_targets(learnable[kept], f"{folder}: labels={labels}")
+    return learnable, np.flatnonzero(kept)
+
+
+def _check_targets(learnable, where):
+    """Whether targets are non-negative and sum to one. Raises UserError."""
+    off = (learnable < 0).any(axis=1) | ~(np.abs(learnable.sum(axis=1) - 1) < 1e-5)
+    if off.any():
+        raise UserError(f"{where}: {off.sum()} pictures' shares are negative or do not sum to one")
+
+
+def drawn(shares, seed):
+    """Shares [n, k] -> one-hot [n, k], the class drawn by them."""
+    seed = tf.random.experimental.stateless_fold_in(seed, LABEL_DRAWS)
+    above = tf.random.stateless_uniform([shares.shape[0], 1], seed, alg="philox")
+    reached = tf.cast(tf.cumsum(shares, axis=1) <= above, tf.int32)
+    # Sums of shares may miss one by a last digit.
+    last = tf.reduce_max(tf.where_v2(shares > 0, tf.range(shares.shape[1]), -1), axis=1)
+    return tf.one_hot(tf.minimum(tf.reduce_sum(reached, axis=1), last), shares.shape[1])
+
+
+def mixed(images, targets, recipe, seed):
+    """mixup (Zhang et al. 2018): each picture and its target mixed with another of the batch.
+
+    The share is drawn from Beta(recipe.mixup, recipe.mixup), for each picture by itself; nothing is
+    mixed where that is 0.
+    """
+    if not recipe.mixup:
+        return images, targets
+    n = images.shape[0]
+    seed = tf.random.experimental.stateless_fold_in(seed, MIXUP_DRAWS)
+    gammas = tf.random.stateless_gamma([2, n], seed, alpha=recipe.mixup)
+    # Both may round to zero for a small alpha.
+    share = tf.math.divide_no_nan(gammas[0], gammas[0] + gammas[1])
+    other = tf.roll(images, 1, axis=0), tf.roll(targets, 1, axis=0)
+    wide = share[:, tf.newaxis, tf.newaxis, tf.newaxis]
+    share = share[:, tf.newaxis]
+    return wide * images + (1 - wide) * other[0], share * targets + (1 - share) * other[1]
+
+
 def build(folder, recipe, *, seed, step):
     """The Training split, read where it lies. step: the graph's global step variable."""
     data = records.load(folder)
     shards = Shards(folder, emotions.TRAINING)
+    learnable, members = targets_of(shards, recipe.labels, len(data["classes"]), folder)
+    draws = specs.parse(recipe.labels).name == DRAW
+
+    def read(chosen):
+        return shards.read(chosen)[0], learnable[chosen]
+
     with tf.device("/cpu:0"), tf.name_scope("input"):
         first_step = tf.placeholder(tf.int64, [], "first_step")
 
@@ -98,19 +170,20 @@ def build(folder, recipe, *, seed, step):
         @tf.autograph.experimental.do_not_convert
         def batch_at(number):
             positions = number * recipe.batch_size + tf.range(recipe.batch_size, dtype=tf.int64)
-            chosen = shuffled(positions, len(shards), seed)
+            chosen = tf.gather(members, shuffled(positions, len(members), seed))
             draw = tf.stack([tf.constant(seed, tf.int64), number])
-            pictures, labels = tf.numpy_function(shards.read, [chosen], [tf.uint8, tf.int64])
+            pictures, learnt = tf.numpy_function(read, [chosen], [tf.uint8, tf.float32])
             pictures.set_shape([recipe.batch_size, *data["size"]])
-            labels.set_shape([recipe.batch_size])
-            return prepare(pictures, recipe, data, seed=draw), labels
+            learnt.set_shape([recipe.batch_size, len(data["classes"])])
+            learnt = drawn(learnt, draw) if draws else learnt
+            return mixed(prepare(pictures, recipe, data, seed=draw), learnt, recipe, draw)
 
         steps = tf.data.Dataset.counter(first_step)
         batches = steps.map(batch_at, num_parallel_calls=1, deterministic=True).prefetch(2)
         iterator = tf.data.make_initializable_iterator(batches)
-        images, targets = iterator.get_next()
+        images, learnt = iterator.get_next()
 
     def start(session):
         session.run(iterator.initializer, {first_step: session.run(step)})
 
-    return Pipeline(images, targets, start, lambda: None)
+    return Pipeline(images, learnt, start, lambda: None)

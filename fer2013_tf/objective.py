@@ -1,6 +1,7 @@
 """Losses, each a decorated function, and weight decay.
 
-A loss takes logits float32 [n, k] and labels int64 [n] and returns the mean over the batch.
+A loss takes logits float32 [n, k] and targets float32 [n, k] - one-hot, or shares that sum to one -
+and returns the mean over the batch. Below, z are the logits, p = softmax(z), t the targets.
 """
 
 import tensorflow.compat.v1 as tf
@@ -9,50 +10,105 @@ from fer2013_tf import specs
 from fer2013_tf.errors import UserError
 
 LOSSES = specs.Registry("loss")
+BALANCED = "balanced"
 
 
 @LOSSES.register
-def softmax(logits, labels, *, label_smoothing=0.0):
-    """-sum_k q_k log p_k with p = softmax(logits), q = (1 - e) onehot(label) + e / K.
+def softmax(logits, targets, *, counts, label_smoothing=0.0, weights=()):
+    """-sum_k w_k q_k log p_k with q = (1 - e) t + e / K.
 
-    Label smoothing e as in Szegedy et al. 2016, section 7.
+    Label smoothing e as in Szegedy et al. 2016, section 7. weights: one a class, or "balanced".
     """
-    classes = logits.shape[-1]
-    targets = tf.one_hot(labels, classes) * (1 - label_smoothing) + label_smoothing / float(classes)
-    return tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits_v2(targets, logits))
+    classes = float(logits.shape[-1])
+    smoothed = targets * (1 - label_smoothing) + label_smoothing / classes
+    weighed = smoothed * class_weights(weights, counts, logits.shape[-1])
+    return -tf.reduce_mean(tf.reduce_sum(weighed * tf.nn.log_softmax(logits), axis=1))
 
 
 @LOSSES.register
 def clipped_weighted(
     logits,
-    labels,
+    targets,
     *,
-    weights=(1.0, 10.0, 1.0, 1.0, 1.0, 1.0, 1.0),
+    counts,
+    weights=(),
     floor=1e-10,
     batch_ceiling=False,
 ):
-    """-w_y log(max(p_y, floor)), the class-weighted cross-entropy of the first article (a1).
+    """-sum_k w_k t_k log(max(p_k, floor)), the class-weighted cross-entropy of article a1.
 
-    weights: one a class, in the order of the labels (default: 10 on disgust). The floor keeps log
-    finite; where it bites the gradient is zero, so such a picture teaches nothing until its
-    probability has risen by itself. batch_ceiling clips from above at the batch's largest
+    weights: one a class in the order of the labels (the article: 10 on disgust), or "balanced". The
+    floor keeps log finite; where it bites the gradient is zero, so such a picture teaches nothing
+    until its probability has risen by itself. batch_ceiling clips from above at the batch's largest
     probability, as the article's code does: nothing is larger than that, so no value and no
     gradient changes. (A ceiling below it would stop the surest pictures from being learnt.)
     """
-    if len(weights) != logits.shape[-1]:
-        raise UserError(
-            f"loss clipped_weighted: {len(weights)} weights for {logits.shape[-1]} classes"
-        )
     probabilities = tf.nn.softmax(logits)
     ceiling = tf.reduce_max(probabilities) if batch_ceiling else 1.0
-    own = tf.gather(tf.clip_by_value(probabilities, floor, ceiling), labels, batch_dims=1)
-    return tf.reduce_mean(tf.gather(tf.constant(weights, tf.float32), labels) * -tf.math.log(own))
+    clipped = tf.clip_by_value(probabilities, floor, ceiling)
+    weighed = targets * class_weights(weights, counts, logits.shape[-1])
+    return -tf.reduce_mean(tf.reduce_sum(weighed * tf.math.log(clipped), axis=1))
 
 
-def loss(text, logits, labels):
-    """The loss a spec names, a scalar. Raises UserError for unknown losses and options."""
+@LOSSES.register
+def sigmoid(logits, targets, *, counts, weights=()):
+    """-sum_k w_k (t_k log s(z_k) + (1 - t_k) log(1 - s(z_k))), s the logistic function.
+
+    Each class against the rest by itself.
+    """
+    each = tf.nn.sigmoid_cross_entropy_with_logits(labels=targets, logits=logits)
+    return tf.reduce_mean(tf.reduce_sum(each * class_weights(weights, counts, logits.shape[-1]), 1))
+
+
+@LOSSES.register
+def l2svm(logits, targets, *, counts, margin=1.0, weights=()):
+    """sum_k w_k max(0, margin - y_k z_k)^2 with y = 2 t - 1.
+
+    One-vs-rest squared hinge (Tang 2013, "Deep Learning using Linear Support Vector Machines",
+    which won the FER2013 challenge). A share between 0 and 1 asks for a smaller margin.
+    """
+    signs = 2 * targets - 1
+    each = tf.square(tf.maximum(margin - signs * logits, 0.0))
+    return tf.reduce_mean(tf.reduce_sum(each * class_weights(weights, counts, logits.shape[-1]), 1))
+
+
+@LOSSES.register
+def any_of(logits, targets, *, counts):
+    """-log max_{k: t_k > 0} p_k: right where any of the labels is the answer.
+
+    For FER+ scheme `multi` (Barsoum et al. 2016, 3.3).
+    """
+    del counts
+    allowed = tf.cast(targets > 0, tf.float32)
+    own = tf.reduce_max(allowed * tf.nn.softmax(logits), axis=1)
+    return -tf.reduce_mean(tf.math.log(tf.maximum(own, 1e-10)))
+
+
+def class_weights(weights, counts, classes):
+    """float32 [k]: as given, ones where none are, or so that all classes weigh the same.
+
+    "balanced": n / (k n_k), Training's pictures over classes times those of the class (King & Zeng
+    2001), 0 for a class without pictures.
+    """
+    if weights == BALANCED:
+        total = sum(counts)
+        return tf.constant([total / (len(counts) * n) if n else 0.0 for n in counts], tf.float32)
+    if weights == ():
+        return tf.ones([classes])
+    if len(weights) != classes or any(isinstance(weight, str) for weight in weights):
+        raise UserError(
+            f"loss: weights={weights!r} for {classes} classes; give one each, or balanced"
+        )
+    return tf.constant(weights, tf.float32)
+
+
+def loss(text, logits, targets, *, counts):
+    """The loss a spec names, a scalar. counts: Training's pictures of each class.
+
+    Raises UserError for unknown losses and options.
+    """
     function, options = LOSSES.resolve(specs.parse(text))
-    return function(logits, labels, **options)
+    return function(logits, targets, counts=counts, **options)
 
 
 def weight_decay(weights, kinds, coefficient):

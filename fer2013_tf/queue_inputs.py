@@ -7,7 +7,7 @@ runs must repeat.
 
 import tensorflow.compat.v1 as tf
 
-from fer2013_tf import emotions, inputs, records
+from fer2013_tf import emotions, ferplus, inputs, records
 from fer2013_tf.errors import UserError
 
 # Pictures in the shuffle queue: enough to mix classes, little memory (20 MB of 48x48 pictures).
@@ -17,6 +17,11 @@ MIN_AFTER_DEQUEUE = 8192
 def build(folder, recipe, *, seed, step):
     """The Training split through queues. step: the graph's global step variable."""
     data = records.load(folder)
+    if recipe.labels != ferplus.HARD:
+        raise UserError(
+            f"labels={recipe.labels}: the queue input takes the records' own labels; "
+            "use --input tfdata"
+        )
     paths = records.shard_paths(folder, data, emotions.TRAINING)
     mixed = min(MIN_AFTER_DEQUEUE, records.split_size(data, emotions.TRAINING))
     with tf.device("/cpu:0"), tf.name_scope("input"):
@@ -32,7 +37,10 @@ def build(folder, recipe, *, seed, step):
         pixels, labels, _ = records.parse(batch, data["size"])
         pixels.set_shape([recipe.batch_size, *data["size"]])
         draw = tf.stack([tf.constant(seed, tf.int64), step.read_value()])
-        images = inputs.prepare(pixels, recipe, data, seed=draw)
+        labels.set_shape([recipe.batch_size])
+        targets = tf.one_hot(labels, len(data["classes"]))
+        pictures = inputs.prepare(pixels, recipe, data, seed=draw)
+        images, targets = inputs.mixed(pictures, targets, recipe, draw)
     coordinator = tf.train.Coordinator()
     threads = []
 
@@ -48,4 +56,4 @@ def build(folder, recipe, *, seed, step):
                 f"{folder}: damaged record ({error.message}); run make_records"
             ) from None
 
-    return inputs.Pipeline(images, labels, start, stop)
+    return inputs.Pipeline(images, targets, start, stop)

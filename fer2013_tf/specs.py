@@ -55,7 +55,13 @@ def fits(value, default):
     if isinstance(default, float):
         return isinstance(value, (int, float))
     if isinstance(default, tuple):
-        return isinstance(value, (tuple, list)) and all(fits(v, default[0]) for v in value)
+        # An empty one stands for numbers, one a class, which a word such as "balanced" may name.
+        if not default and isinstance(value, str):
+            return True
+        if not isinstance(value, (tuple, list)):
+            return False
+        inner = (default or [v for v in value if isinstance(v, str)] or [0.0])[0]
+        return all(fits(v, inner) for v in value)
     return isinstance(value, type(default))
 
 

@@ -40,7 +40,22 @@ def test_flip_probability(same, chance, count):
     assert sum(np.array_equal(f, s[:, ::-1]) for f, s in zip(flipped, same)) == count
 
 
-@pytest.mark.parametrize("chain", ["rotate(0.5)", "zoom(0.2)", "shift(0.1)"])
+@pytest.mark.parametrize(
+    "chain",
+    [
+        "rotate(0.5)",
+        "zoom(0.2)",
+        "shift(0.1)",
+        "shear(0.2)",
+        "crop(0.2)",
+        "brightness(0.5)",
+        "contrast(0.5)",
+        "noise(10.0)",
+        "blur(1.5)",
+        "cutout(side=8, probability=1.0)",
+        "watermark(probability=1.0)",
+    ],
+)
 def test_every_picture_gets_its_own_draw(same, chain):
     assert len({f.tobytes() for f in apply(same, chain)}) == 64
 
@@ -95,7 +110,7 @@ def test_fills(same):
 @pytest.mark.parametrize(
     "chain, fill, word",
     [
-        ("spin(1)", "nearest", "unknown augmentation 'spin'; known: flip, rotate, shift, zoom"),
+        ("spin(1)", "nearest", "unknown augmentation 'spin'; known: blur, brightness, contrast"),
         ("flip(0.5, 0.5)", "nearest", "takes 1 options"),
         ("flip(p=0.5)", "nearest", "no option 'p'"),
         ("flip(0.5)", "wrap", "known: nearest, reflect, constant"),
@@ -105,3 +120,60 @@ def test_refusals(same, chain, fill, word):
     with pytest.raises(UserError) as caught:
         apply(same, chain, fill=fill)
     assert word in str(caught.value)
+
+
+def test_brightness_and_contrast_by_their_formulas(same):
+    bright = apply(same // 4, "brightness(0.5)")
+    factors = bright[:, 20, 20] / (same[0, 20, 20] // 4)
+    expected = (same // 4) * factors[:, None, None]
+    np.testing.assert_allclose(bright, expected, rtol=1e-3, atol=1e-2)
+    assert factors.min() >= 0.5 and factors.max() < 1.5
+    flat = apply(same // 4 + 90, "contrast(0.5)")
+    np.testing.assert_allclose(flat.mean(axis=(1, 2)), (same[0] // 4 + 90).mean(), rtol=1e-3)
+    spread = flat.std(axis=(1, 2)) / (same[0] // 4).std()
+    assert spread.min() >= 0.49 and spread.max() <= 1.51 and np.ptp(spread) > 0.3
+
+
+def test_tones_stay_in_range(same):
+    out = apply(same, "brightness(0.9) | noise(80.0) | contrast(0.9) | watermark(1.0)")
+    assert out.min() >= 0 and out.max() <= 255
+
+
+def test_cutout_blanks_one_square(same):
+    chequered = np.zeros_like(same)
+    chequered[:, ::2] = 255
+    out = apply(chequered, "cutout(side=12, probability=1.0)")
+    gone = (out == 127.5).sum(axis=(1, 2))
+    assert np.isin(out, (0, 127.5, 255)).all()
+    assert (gone <= 144).all() and (gone >= 36).all()
+    np.testing.assert_array_equal(apply(same, "cutout(probability=0.0)"), same)
+
+
+def test_crop_only_enlarges(same):
+    from fer2013_tf import specs
+
+    with tf.Graph().as_default(), tf.Session() as session:
+        seed = tf.constant([1, 2], tf.int64)
+        made = session.run(augment.transforms(specs.parse_chain("crop(0.3)"), 500, (48, 48), seed))
+    corners = made @ np.array([[0, 0, 1], [47, 0, 1], [0, 47, 1], [47, 47, 1]]).T
+    assert corners[:, :2].min() > -0.6 and corners[:, :2].max() < 47.6
+    assert made[:, 0, 0].min() >= 0.7 and made[:, 0, 0].max() <= 1
+
+
+def test_blur_keeps_the_mean_and_lessens_the_spread(same):
+    out = apply(same, "blur(2.0)")
+    np.testing.assert_allclose(out.mean(axis=(1, 2)), same[0].mean(), rtol=0.02)
+    assert (out.std(axis=(1, 2)) <= same[0].std() + 1e-3).all()
+    assert out.std(axis=(1, 2)).min() < 0.7 * same[0].std()
+
+
+def test_colours_are_augmented_alike(same):
+    """A grey picture in three channels stays grey, and is what one channel gives."""
+    chain = "rotate(0.3) | blur(1.0) | cutout(8) | watermark(0.5, probability=1.0) | contrast(0.2)"
+    coloured = np.repeat(same[:8, ..., np.newaxis], 3, axis=3)
+    with tf.Graph().as_default(), tf.Session() as session:
+        seed = tf.constant((1, 2), tf.int64)
+        out = session.run(augment.apply(tf.constant(coloured), chain, seed=seed, fill="nearest"))
+    assert out.shape == (8, 48, 48, 3)
+    np.testing.assert_allclose(out[..., 0], out[..., 2], atol=1e-3)
+    np.testing.assert_allclose(out[..., 0], apply(same[:8], chain), atol=1e-2)

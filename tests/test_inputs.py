@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 
-from fer2013_tf import graphs, inputs, records
+from fer2013_tf import emotions, graphs, inputs, records
 from fer2013_tf.errors import UserError
+from fer2013_tf.sources import Face
 from tests import toy
 
 
@@ -26,7 +27,8 @@ def batches(folder, recipe, count, *, start=0, kind="tfdata", seed=3):
             session.run(step.assign(start))
             pipeline.start(session)
             try:
-                return [session.run([pipeline.images, pipeline.labels]) for _ in range(count)]
+                fetches = [pipeline.images, tf.argmax(pipeline.targets, axis=1)]
+                return [session.run(fetches) for _ in range(count)]
             finally:
                 pipeline.stop()
 
@@ -117,6 +119,8 @@ def test_standardise(scaling):
     got = through(lambda x: inputs.standardise(x, scaling, mean=100.0, deviation=50.0), pixels)
     if scaling == "unit":
         np.testing.assert_allclose(got, pixels / 255, rtol=1e-6)
+    elif scaling == "none":
+        np.testing.assert_array_equal(got, pixels)
     elif scaling == "mean":
         np.testing.assert_allclose(got, (pixels - 100) / 50, rtol=1e-5, atol=1e-6)
     else:
@@ -183,3 +187,73 @@ def test_a_flipped_byte_is_found(folder, tmp_path, kind):
     copy, shard = damage(folder, tmp_path, flip_byte)
     with pytest.raises(UserError, match="damaged record"):
         batches(copy, toy.recipe(), 3, kind=kind)
+
+
+def numbers(function, *arrays):
+    with tf.Graph().as_default(), tf.Session() as session:
+        return session.run(function(*(tf.constant(array) for array in arrays)))
+
+
+def test_classes_are_drawn_by_their_shares():
+    shares = np.tile(np.array([[0.0, 0.2, 0.5, 0.3]], np.float32), (4000, 1))
+    made = [
+        numbers(lambda s, n=n: inputs.drawn(s, tf.constant([3, n], tf.int64)), shares)
+        for n in (0, 0, 1)
+    ]
+    assert np.array_equal(made[0], made[1]) and not np.array_equal(made[0], made[2])
+    assert set(np.unique(made[0])) == {0.0, 1.0} and (made[0].sum(axis=1) == 1).all()
+    np.testing.assert_allclose(made[0].mean(axis=0), [0, 0.2, 0.5, 0.3], atol=0.03)
+
+
+def test_drawn_takes_no_class_of_no_share():
+    # Sums that miss one by a last digit must not draw the class behind.
+    shares = np.tile(np.array([[0.1] * 3 + [0.7 - 1e-6, 0.0]], np.float32), (5000, 1))
+    made = numbers(lambda s: inputs.drawn(s, tf.constant([1, 2], tf.int64)), shares)
+    assert (made[:, 4] == 0).all() and (made.sum(axis=1) == 1).all()
+
+
+def test_mixup_mixes_pictures_and_targets_alike():
+    images = np.random.default_rng(0).normal(size=(62, 6, 6, 1)).astype(np.float32)
+    targets = np.eye(7, dtype=np.float32)[np.arange(62) % 7]
+    recipe = toy.recipe("mixup=0.4")
+    mix = lambda i, t: inputs.mixed(i, t, recipe, tf.constant([1, 2], tf.int64))  # noqa: E731
+    mixed, learnt = numbers(mix, images, targets)
+    np.testing.assert_allclose(learnt.sum(axis=1), 1, atol=1e-5)
+    share = learnt[np.arange(62), np.arange(62) % 7][:, None, None, None]
+    expected = share * images + (1 - share) * np.roll(images, 1, axis=0)
+    np.testing.assert_allclose(mixed, expected, atol=1e-4)
+    assert share.min() < 0.2 and share.max() > 0.8
+
+
+def test_votes_are_learnt_by_the_scheme_and_others_left_out(tmp_path):
+    votes = [[8, 2, 0, 0, 0, 0, 0, 0, 0, 0], [5, 5, 0, 0, 0, 0, 0, 0, 0, 0]] * 8
+    draw = np.random.default_rng(0)
+    with records.Writer(tmp_path, classes=emotions.FERPLUS) as writer:
+        for row, voted in enumerate(votes, start=1):
+            pixels = draw.integers(0, 256, (48, 48), dtype=np.uint8)
+            writer.add(Face(pixels, 0, "Training", row, "toy", np.array(voted)))
+        writer.commit()
+
+    def learnt(scheme, kind="tfdata"):
+        recipe = toy.recipe(*toy.PLAIN, f"labels={scheme}")
+        with tf.Graph().as_default():
+            step = tf.train.create_global_step()
+            pipeline = graphs.INPUTS[kind](tmp_path, recipe, seed=1, step=step)
+            with tf.Session() as session:
+                session.run(tf.global_variables_initializer())
+                pipeline.start(session)
+                return {tuple(row) for row in np.round(session.run(pipeline.targets), 3).tolist()}
+
+    one, two, rest = [1.0, 0.0], [0.5, 0.5], [0.0] * 6
+    assert learnt("hard") == learnt("majority") == {(*one, *rest)}
+    assert learnt("distribution") == {(*one, *rest), (*two, *rest)}
+    assert learnt("draw") == {(*one, *rest), (0.0, 1.0, *rest)}
+    with pytest.raises(UserError, match="the queue input takes the records' own labels"):
+        learnt("majority", "queue")
+    with pytest.raises(UserError, match="unknown labels 'most'; known: distribution"):
+        learnt("most")
+
+
+def test_schemes_need_votes(folder):
+    with pytest.raises(UserError, match="no votes in these records"):
+        batches(folder, toy.recipe(*toy.PLAIN, "labels=majority"), 1)

@@ -8,6 +8,8 @@ from fer2013_tf import objective
 from fer2013_tf.errors import UserError
 from fer2013_tf.nets import layers
 
+ARTICLE = "clipped_weighted(weights=(1.0, 10.0, 1.0, 1.0, 1.0, 1.0, 1.0))"
+
 
 @pytest.fixture(scope="module")
 def batch():
@@ -18,7 +20,9 @@ def batch():
 def value(text, logits, labels, *, gradient=False):
     with tf.Graph().as_default(), tf.Session() as session:
         inputs = tf.constant(logits)
-        loss = objective.loss(text, inputs, tf.constant(labels, tf.int64))
+        targets = np.eye(logits.shape[1], dtype=np.float32)[labels]
+        counts = np.bincount(labels, minlength=logits.shape[1]).tolist()
+        loss = objective.loss(text, inputs, tf.constant(targets), counts=counts)
         return session.run([loss, tf.gradients(loss, inputs)[0]]) if gradient else session.run(loss)
 
 
@@ -44,7 +48,7 @@ def test_clipped_weighted_weighs_disgust_by_ten(batch):
     logits, labels = batch
     own = -log_softmax(logits)[np.arange(16), labels]
     expected = (np.where(labels == 1, 10, 1) * own).mean()
-    assert value("clipped_weighted", logits, labels) == pytest.approx(expected, rel=1e-4)
+    assert value(ARTICLE, logits, labels) == pytest.approx(expected, rel=1e-4)
 
 
 def test_clipped_weighted_stays_finite_where_log_would_not():
@@ -57,16 +61,82 @@ def test_clipped_weighted_stays_finite_where_log_would_not():
 
 
 def test_the_ceiling_at_the_batchs_maximum_changes_nothing(batch):
-    plain = value("clipped_weighted", *batch, gradient=True)
-    ceiling = value("clipped_weighted(batch_ceiling=True)", *batch, gradient=True)
+    plain = value(ARTICLE, *batch, gradient=True)
+    ceiling = value(ARTICLE.replace("(", "(batch_ceiling=True, ", 1), *batch, gradient=True)
     assert plain[0] == ceiling[0]
     np.testing.assert_array_equal(plain[1], ceiling[1])
 
 
+def soft(text, logits, targets, counts=None):
+    with tf.Graph().as_default(), tf.Session() as session:
+        given = tf.constant(logits, tf.float32), tf.constant(targets, tf.float32)
+        return session.run(objective.loss(text, *given, counts=counts or [1] * 7))
+
+
+@pytest.fixture(scope="module")
+def shares():
+    return np.random.default_rng(2).dirichlet(np.ones(7), 16)
+
+
+def test_softmax_of_shares_and_weights(batch, shares):
+    logits, _ = batch
+    weights = np.arange(1.0, 8.0)
+    smoothed = shares * 0.8 + 0.2 / 7
+    expected = -(weights * smoothed * log_softmax(logits)).sum(axis=1).mean()
+    text = f"softmax(label_smoothing=0.2, weights={tuple(weights.tolist())})"
+    assert soft(text, logits, shares) == pytest.approx(expected, 1e-5)
+
+
+def test_sigmoid(batch, shares):
+    logits = batch[0].astype(np.float64)
+    of_class = -np.log(1 / (1 + np.exp(-logits))), -np.log(1 / (1 + np.exp(logits)))
+    expected = (shares * of_class[0] + (1 - shares) * of_class[1]).sum(axis=1).mean()
+    assert soft("sigmoid", logits, shares) == pytest.approx(expected, 1e-5)
+
+
+def test_l2svm(batch):
+    logits, labels = batch
+    signs = 2 * np.eye(7)[labels] - 1
+    expected = (np.maximum(0, 1.5 - signs * logits) ** 2).sum(axis=1).mean()
+    assert soft("l2svm(margin=1.5)", logits, np.eye(7)[labels]) == pytest.approx(expected, 1e-5)
+
+
+def test_any_of(batch):
+    logits, _ = batch
+    targets = np.zeros((16, 7))
+    targets[:, [1, 4]] = 0.5
+    expected = -log_softmax(logits)[:, [1, 4]].max(axis=1).mean()
+    assert soft("any_of", logits, targets) == pytest.approx(expected, 1e-5)
+
+
+@pytest.mark.parametrize("loss", ["softmax", "sigmoid", "l2svm", "clipped_weighted"])
+def test_balanced_weights_make_classes_weigh_the_same(batch, loss):
+    logits, labels = batch
+    counts = [10, 1, 20, 5, 4, 30, 0]
+    own = tuple(70 / (7 * n) if n else 0.0 for n in counts)
+    targets = np.eye(7)[labels]
+    assert sum(n * w for n, w in zip(counts, own)) == pytest.approx(60)
+    assert soft(f"{loss}(weights='balanced')", logits, targets, counts) == pytest.approx(
+        soft(f"{loss}(weights={own})", logits, targets, counts), 1e-6
+    )
+
+
+def test_every_loss_has_finite_gradients_at_the_extremes():
+    logits = np.array([[1e4, -1e4, 0.0], [-1e4, 1e4, 0.0]], np.float32)
+    for loss in objective.LOSSES:
+        with tf.Graph().as_default(), tf.Session() as session:
+            z = tf.constant(logits)
+            made = objective.loss(loss, z, tf.eye(3)[1:], counts=[1, 1, 1])
+            assert np.isfinite(session.run([made, *tf.gradients(made, z)])[1]).all(), loss
+
+
 def test_refusals(batch):
-    with pytest.raises(UserError, match="unknown loss 'hinge'; known: clipped_weighted, softmax"):
+    with pytest.raises(
+        UserError,
+        match="unknown loss 'hinge'; known: any_of, clipped_weighted, l2svm, sigmoid, softmax",
+    ):
         value("hinge", *batch)
-    with pytest.raises(UserError, match="2 weights for 7 classes"):
+    with pytest.raises(UserError, match=r"weights=\(1.0, 2.0\) for 7 classes"):
         value("clipped_weighted(weights=(1.0, 2.0))", *batch)
 
 

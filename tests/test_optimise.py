@@ -3,6 +3,7 @@
 import math
 import time
 
+import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 
@@ -106,7 +107,13 @@ def distance_of_shadow(train_op_of, steps=5):
 
 def ours(loss, optimizer, step, ema, w):
     return optimise.train_op(
-        loss, optimizer=optimizer, step=step, updates=[], ema=ema, averaged=[w]
+        loss,
+        variables=[w],
+        optimizer=optimizer,
+        step=step,
+        updates=[],
+        ema=ema,
+        averaged=[w],
     )[0]
 
 
@@ -130,6 +137,7 @@ def test_updates_run_before_the_step():
         update = seen.assign(w.read_value())
         op, _ = optimise.train_op(
             -tf.reduce_sum(w),
+            variables=[w],
             optimizer=tf.train.GradientDescentOptimizer(1.0),
             step=step,
             updates=[update],
@@ -151,6 +159,7 @@ def test_the_decay_follows_the_number_of_steps():
         ema = optimise.average(0.999, step)
         op, _ = optimise.train_op(
             -w,
+            variables=[w],
             optimizer=tf.train.GradientDescentOptimizer(1.0),
             step=step,
             updates=[],
@@ -162,3 +171,27 @@ def test_the_decay_follows_the_number_of_steps():
             session.run(op)
             # After step 1 the decay is (1 + 1) / (10 + 1).
             assert session.run(ema.average(w)) == pytest.approx(1 - 2 / 11)
+
+
+def test_step_and_restarts():
+    stairs = rates("step(every_epochs=2.0, factor=0.1, first=3.0)", [0, 49, 50, 69, 70])
+    np.testing.assert_allclose(stairs, np.array([1, 1, 0.1, 0.1, 0.01]) * stairs[0], rtol=1e-5)
+    warm = rates("restarts(first=2.0, growth=2.0)", [0, 10, 19, 20, 40, 59, 60])
+    half = 0.5 * (1 + np.cos(np.pi * np.array([0, 0.5, 0.95, 0, 0.5, 0.975, 0])))
+    np.testing.assert_allclose(warm, half * warm[0], rtol=1e-4, atol=1e-7)
+
+
+@pytest.mark.parametrize(
+    "accuracies, expected",
+    [
+        ([], 1.0),
+        ([0.3, 0.4, 0.5], 1.0),
+        ([0.5, 0.4, 0.5], 0.5),
+        ([0.5, 0.4, 0.6, 0.5, 0.5], 0.5),
+        ([0.5, 0.4, 0.4, 0.4, 0.4], 0.25),
+        ([0.5] + [0.4] * 20, 0.1),
+    ],
+)
+def test_plateau(accuracies, expected):
+    schedule = "plateau(factor=0.5, patience=2, floor=0.1)"
+    assert optimise.plateau_scale(schedule, accuracies) == expected

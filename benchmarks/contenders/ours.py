@@ -17,9 +17,11 @@ SETTINGS = (
 def synthetic(_, recipe, *, seed, step):
     """An input pipeline without input: the same batch at every step."""
     images, labels = contenders.synthetic(recipe.batch_size)
+    targets = np.eye(contenders.CLASSES, dtype=np.float32)[labels]
     # Variables: what follows from a constant would be computed once, before the first step.
-    held = [tf.Variable(x, trainable=False, use_resource=True) for x in (images, labels)]
-    return inputs.Pipeline(*(x.read_value() for x in held), lambda session: None, lambda: None)
+    held = [tf.Variable(x, trainable=False, use_resource=True) for x in (images, targets)]
+    fed = [x.read_value() for x in held]
+    return inputs.Pipeline(*fed, start=lambda session: None, stop=lambda: None)
 
 
 def main():
