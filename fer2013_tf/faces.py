@@ -69,12 +69,15 @@ def _grey_or_rgb(picture, path):
 
 
 def centre_crop(image, size):
-    """The square in the middle of an image of mode L or RGB, grey: uint8 (height, width).
+    """The square in the middle of an image of mode L or RGB: uint8 of `size`.
+
+    size: (height, width) for grey, (height, width, 3) for colour.
 
     The long side is cut at both ends, as the first article does it; then resized, then grey.
     """
     side = min(image.size)
     left, top = ((length - side) // 2 for length in image.size)
     square = image.crop((left, top, left + side, top + side))
-    height, width = size
-    return np.asarray(square.resize((width, height), Image.Resampling.LANCZOS).convert("L"))
+    height, width, *colour = size
+    resized = square.resize((width, height), Image.Resampling.LANCZOS)
+    return np.asarray(resized.convert("RGB" if colour else "L"))

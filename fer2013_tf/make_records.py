@@ -8,20 +8,17 @@ needed, and not imported.
 import argparse
 import contextlib
 import csv
-import hashlib
 import io
 import math
 import os
 import shutil
 import sys
-from array import array
 from pathlib import Path
 
-import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from fer2013_tf import archives, command, emotions, files, records, sources
+from fer2013_tf import archives, command, emotions, ferplus, files, records, sources, splits, tally
 from fer2013_tf.errors import UserError
 
 EXAMPLES = """\
@@ -31,9 +28,16 @@ examples:
   python -m fer2013_tf.make_records pictures/              train/angry/Training_1.jpg and so on
   python -m fer2013_tf.make_records                        the embedded sample of drawn faces
   python -m fer2013_tf.make_records fer2013.csv --images pictures --skip-bad
+  python -m fer2013_tf.make_records fer2013.csv --ferplus fer2013new.csv --out ferplus
+  python -m fer2013_tf.make_records my.csv --size 128 --classes calm,cross,glad
+  python -m fer2013_tf.make_records fer2013.csv --split "fold(2, folds=5)" --out fold2
 
 Writes the records, manifest.json and counts.png to --out. A source that has not changed since is
 not read again. formats: {formats}
+
+splits: official (the source's own); ratios(0.8, 0.1), drawn anew, the rest is held out;
+first(24000) rows of Training, its others are PublicTest; merged, Training and PublicTest
+together; fold(2, folds=5), of Training and PublicTest.
 """
 CHART = "counts.png"
 LABEL_LIST = "labels.csv"
@@ -52,6 +56,34 @@ def parser():
     add("source", nargs="?", metavar="SOURCE", help="CSV, archive or folder (default: drawn faces)")
     add("--out", metavar="DIR", default="tfrecords", help="where to write (default: %(default)s)")
     add("--format", metavar="NAME", default=sources.AUTO, help="format of SOURCE (default: auto)")
+    add(
+        "--classes",
+        type=_names,
+        metavar="A,B,C",
+        help="names in the order of the labels, or fer2013 or ferplus (default: the source's)",
+    )
+    add(
+        "--size",
+        type=_size,
+        metavar="N|HxW",
+        help="cut the middle out of every picture and bring it to this size (default: as they are)",
+    )
+    add("--colour", action="store_true", help="keep colours (default: grey)")
+    add(
+        "--split",
+        metavar="HOW",
+        default=splits.OFFICIAL,
+        help="how to part the pictures, see below (default: %(default)s)",
+    )
+    add("--seed", type=int, metavar="N", default=0, help="of what --split draws (default: 0)")
+    add("--ferplus", metavar="FILE", help="FER+'s votes, fer2013new.csv: its labels, and the votes")
+    add(
+        "--ferplus-classes",
+        type=int,
+        choices=tuple(ferplus.CLASSES),
+        default=8,
+        help="8 expressions, 10 with unknown and NF, 7 as FER2013 names them (default: 8)",
+    )
     add("--shards", type=_positive, metavar="N", default=1, help="files a split (default: 1)")
     add("--images", metavar="DIR", help=f"also write the pictures as PNG, and {LABEL_LIST}, to DIR")
     add("--skip-bad", action="store_true", help="leave out rows that cannot be used")
@@ -69,6 +101,22 @@ def _positive(text):
     if not text.isdecimal() or not int(text):
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number over 0")
     return int(text)
+
+
+def _names(text):
+    known = {"fer2013": emotions.FER2013, "ferplus": emotions.FERPLUS}
+    names = known.get(text.lower()) or tuple(name.strip() for name in text.split(","))
+    if not all(names) or len(set(names)) < max(2, len(names)):
+        raise argparse.ArgumentTypeError(f"{text!r}: give two different names or more")
+    return names
+
+
+def _size(text):
+    sides = text.lower().split("x")
+    if len(sides) > 2 or not all(side.isdecimal() and 10 <= int(side) <= 4096 for side in sides):
+        raise argparse.ArgumentTypeError(f"{text!r} is no size, such as 128 or 96x128")
+    height, width = map(int, sides * 2 if len(sides) == 1 else sides)
+    return height, width
 
 
 def _gigabytes(text):
@@ -89,43 +137,74 @@ def run(args):
     for option, folder in (("--out", args.out), ("--images", args.images)):
         if folder and Path(folder).exists() and not Path(folder).is_dir():
             raise UserError(f"{option} {folder}: is a file; name a folder")
-    options = {"max_unpacked": int(args.max_unpacked * 2**30)} if args.max_unpacked else {}
-    source = sources.open_source(args.source, args.format, **options)
+    source = _source(args)
     made_with = {"shards": args.shards, "skip_bad": args.skip_bad}
+    made_with.update(
+        size=args.size and list(args.size),
+        colour=args.colour,
+        split=args.split,
+        seed=args.seed,
+    )
     if not args.force and _is_made(args, source, made_with):
         print(f"{args.out}: made from this source already, nothing to do (--force makes it anew)")
         return
     bad = Bad()
     manifest = _make(args, source, bad, made_with)
     chart(manifest["counts"], Path(args.out) / CHART)
-    print(table(manifest["counts"]), summary(manifest), bad.dropped(), sep="\n", end="")
+    counts = tally.table(manifest["counts"])
+    print(counts, tally.summary(manifest), bad.dropped(), sep="\n", end="")
     size = sum(shard["bytes"] for shards in manifest["shards"].values() for shard in shards)
     print(f"wrote {args.out}: {size / 1e6:.1f} MB of records, {records.MANIFEST}, {CHART}")
     if args.images:
         print(f"wrote {args.images}: {manifest['report']['faces']} pictures, {LABEL_LIST}")
 
 
+def _source(args):
+    """The source with what the options make of it."""
+    given = {
+        "max_unpacked": args.max_unpacked and int(args.max_unpacked * 2**30),
+        "classes": args.classes,
+        "resize": args.size,
+        "colour": args.colour,
+    }
+    given = {name: value for name, value in given.items() if value}
+    source = sources.open_source(args.source, args.format, **given)
+    if args.ferplus:
+        votes = ferplus.read(args.ferplus)
+        source = ferplus.join(source, votes, args.ferplus, classes=args.ferplus_classes)
+        print(_joined(source, args.ferplus_classes))
+    return splits.apply(source, args.split, args.seed)
+
+
+def _joined(source, classes):
+    said = f"FER+: {source.description['ferplus']['left_out']} pictures left out, as too few agree "
+    said += "or what most see is no class"
+    if classes == 7:
+        said += "; contempt is none of FER2013's seven, its pictures are among them"
+    return said
+
+
 def _make(args, source, bad, made_with):
     """Writes records, and pictures if asked for, in one pass. Returns the manifest."""
-    tally = Tally()
+    count = tally.Tally()
     with contextlib.ExitStack() as stack:
         writer = stack.enter_context(
             records.Writer(args.out, classes=source.classes, shards=args.shards)
         )
-        sinks, pictures = [writer, tally], None
+        sinks, pictures = [writer, count], None
         if args.images:
             pictures = stack.enter_context(Pictures(args.images, source.classes))
             sinks.append(pictures)
         for face in _with_progress(source):
             for sink in [bad] if isinstance(face, sources.BadFace) else sinks:
                 sink.add(face)
-        bad.judge(args.source or "drawn", kept=len(tally), skip=args.skip_bad)
+        bad.judge(args.source or "drawn", kept=len(count), skip=args.skip_bad)
         # Drawn last, it says that all is done: an earlier set's must not say so of this one.
         (Path(args.out) / CHART).unlink(missing_ok=True)
         return writer.commit(
             source={**source.description, "sha256": source.sha256},
             made_with=made_with,
-            report={**tally.report(), "bad_rows": bad.count},
+            report={**count.report(), "bad_rows": bad.count},
             images=pictures and pictures.commit(),
         )
 
@@ -186,57 +265,6 @@ class Bad:
         return "".join(f"{line}\n" for line in [said, *self.first]) if self.count else ""
 
 
-class Tally:
-    """Counts what is identical or blank. Keeps a digest of each picture, not the picture."""
-
-    def __init__(self):
-        self._digests = bytearray()
-        self._labels, self._splits, self._rows = array("H"), array("B"), array("q")
-        self._black = self._constant = 0
-
-    def __len__(self):
-        return len(self._rows)
-
-    def add(self, face):
-        """Takes a `sources.Face`."""
-        pixels = face.pixels.tobytes()
-        self._digests += hashlib.blake2b(pixels, digest_size=16).digest()
-        self._labels.append(face.label)
-        self._splits.append(emotions.SPLITS.index(face.split))
-        self._rows.append(face.row)
-        # Nothing is left only where every pixel is like the first.
-        if not pixels.strip(pixels[:1]):
-            self._constant += 1
-            self._black += not pixels[0]
-
-    def report(self):
-        """What the manifest keeps: counts, and the rows whose picture also stands in Training."""
-        distinct, group = np.unique(np.frombuffer(self._digests, "S16"), return_inverse=True)
-        labels, splits = np.array(self._labels), np.array(self._splits)
-        rows = np.array(self._rows)
-        # Whether a picture stands in a split with a label: [distinct, splits, labels].
-        found = np.zeros((len(distinct), len(emotions.SPLITS), labels.max() + 1), bool)
-        found[group, splits, labels] = True
-        by_split = found.any(axis=2)
-        also, repeated = {}, {}
-        for number, split in enumerate(emotions.SPLITS):
-            here = splits == number
-            repeated[split] = int(here.sum() - by_split[:, number].sum())
-            if split != emotions.TRAINING:
-                also[split] = rows[here & by_split[group, 0]].tolist()
-        return {
-            "faces": len(self),
-            "distinct": len(distinct),
-            "in_more_than_one_split": int((by_split.sum(axis=1) > 1).sum()),
-            "with_different_labels": int((found.any(axis=1).sum(axis=1) > 1).sum()),
-            "so_within_one_split": int((found.sum(axis=2) > 1).any(axis=1).sum()),
-            "repeated_within": repeated,
-            "constant": self._constant,
-            "black": self._black,
-            "rows_also_in_training": also,
-        }
-
-
 class Pictures:
     """Writes DIR/<split>/<class>/<row>.png, and the label list last: it says that all are there."""
 
@@ -287,38 +315,6 @@ class Pictures:
                 os.replace(self._partial / split, self.folder / split)
         os.replace(self._partial / LABEL_LIST, labels)
         return files.file_sha256(labels)
-
-
-def table(counts):
-    """{split: {class: n}} -> text: a line a class, a column a split, their sums."""
-    classes = list(counts[emotions.TRAINING])
-    width = max(map(len, [*classes, "class", "all"]))
-    lines = [("class", *counts, "all")]
-    for name in classes:
-        line = [counts[split][name] for split in counts]
-        lines.append((name, *line, sum(line)))
-    sums = [sum(counts[split].values()) for split in counts]
-    lines.append(("all", *sums, sum(sums)))
-    texts = [f"{line[0]:<{width}}" + "".join(f"{cell:>13}" for cell in line[1:]) for line in lines]
-    rule = "-" * len(texts[0])
-    return "\n".join([texts[0], rule, *texts[1:-1], rule, texts[-1]]) + "\n"
-
-
-def summary(manifest):
-    """The manifest's report on identical and blank pictures as lines of text."""
-    report = manifest["report"]
-    within = ", ".join(f"{split} {n}" for split, n in report["repeated_within"].items())
-    also = ", ".join(f"{len(r)} of {split}" for split, r in report["rows_also_in_training"].items())
-    lines = (
-        f"{report['distinct']} distinct pictures among {report['faces']}",
-        f"repeated within their split: {within}",
-        f"{report['in_more_than_one_split']} pictures stand in more than one split; "
-        f"also in Training: {also}",
-        f"{report['with_different_labels']} pictures carry different labels, "
-        f"{report['so_within_one_split']} of them within one split",
-        f"{report['black']} all black, {report['constant'] - report['black']} of one other grey",
-    )
-    return "\n".join(lines) + "\n"
 
 
 def chart(counts, path):

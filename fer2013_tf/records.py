@@ -34,7 +34,7 @@ VERSION = 2
 class Faces(NamedTuple):
     """One split in memory, in the order of the records."""
 
-    images: np.ndarray  # uint8 [n, height, width]
+    images: np.ndarray  # uint8 [n, height, width], or [n, height, width, 3] in colour
     labels: np.ndarray  # int64 [n]
     rows: np.ndarray  # int64 [n], 1-based row in the source
 
@@ -44,7 +44,7 @@ def serialise(face):
 
     Put together by hand: writing takes neither TensorFlow nor the seconds and memory it loads with.
     """
-    height, width = face.pixels.shape
+    height, width = face.pixels.shape[:2]
     features = (
         ("height", _integer(height)),
         ("image", _field(_BYTES_LIST, _field(1, face.pixels.tobytes()))),
@@ -52,6 +52,9 @@ def serialise(face):
         ("row", _integer(face.row)),
         ("width", _integer(width)),
     )
+    if face.votes is not None:
+        votes = np.asarray(face.votes, np.uint8).tobytes()
+        features += (("votes", _field(_BYTES_LIST, _field(1, votes))),)
     entries = (_field(1, _field(1, name.encode()) + _field(2, value)) for name, value in features)
     return _field(1, b"".join(entries))
 
@@ -169,7 +172,10 @@ def crc32c(data):
 
 
 def parse(serialised, size):
-    """Serialised examples [n] -> images uint8 [n, height, width], labels and rows int64 [n]."""
+    """Serialised examples [n] -> images uint8 [n, *size], labels and rows int64 [n].
+
+    size: (height, width), or (height, width, 3) of pictures in colour.
+    """
     import tensorflow.compat.v1 as tf
 
     integer = tf.FixedLenFeature([], tf.int64)
@@ -179,9 +185,8 @@ def parse(serialised, size):
         "row": integer,
     }
     parsed = tf.io.parse_example(serialised, spec)
-    height, width = size
     pixels = tf.decode_raw(parsed["image"], tf.uint8)
-    shape = [tf.shape(serialised)[0], height, width]
+    shape = [tf.shape(serialised)[0], *size]
     return tf.reshape(pixels, shape), parsed["label"], parsed["row"]
 
 
@@ -222,8 +227,10 @@ class Writer:
         """
         self.size = self.size or face.pixels.shape
         if face.pixels.shape != tuple(self.size):
-            shapes = "{}x{} pixels, expected {}x{}".format(*face.pixels.shape, *self.size)
-            raise UserError(f"{face.where}, row {face.row}: {shapes} (height x width)")
+            found, wanted = ("x".join(map(str, shape)) for shape in (face.pixels.shape, self.size))
+            raise UserError(
+                f"{face.where}, row {face.row}: {found} pixels, expected {wanted} (height x width)"
+            )
         if not 0 <= face.label < len(self.classes):
             raise UserError(
                 f"{face.where}, row {face.row}: label {face.label}, expected 0 to "
@@ -321,6 +328,12 @@ def shard_paths(folder, manifest, split):
     if not paths:
         raise UserError(f"{folder}: holds no {split} picture; choose another split or source")
     return paths
+
+
+def split_names(manifest):
+    """{split: what a score on it is called}: PrivateTest's only where Training is without it."""
+    private = manifest.get("source", {}).get("private", emotions.PRIVATE_TEST)
+    return {split: split for split in emotions.SPLITS} | {emotions.PRIVATE_TEST: private}
 
 
 def split_size(manifest, split):

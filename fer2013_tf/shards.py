@@ -3,8 +3,9 @@
     shards = Shards(folder, "Training")
     images, labels = shards.read(np.array([3, 0, 17]))
 
-Only places, labels and rows are held (32 bytes a picture), so that a set ten times the size takes
-the same memory; what was read lately is in the system's file cache, as fast as an array of our own.
+Only places, labels, rows and votes are held (some 40 bytes a picture), so that a set ten times the
+size takes the same memory; what was read lately is in the system's file cache, as fast as an array
+of our own.
 """
 
 import io
@@ -38,15 +39,16 @@ class Shards:
         # Shards were filled in turn.
         order = [(number % len(paths), number // len(paths)) for number in range(count)]
         self._file = np.array([file for file, _ in order])
-        self._offset, self.labels, self.rows = np.array(
-            [places[file][place] for file, place in order], np.int64
-        ).T
+        found = [places[file][place] for file, place in order]
+        self._offset, self.labels, self.rows = np.array([place[:3] for place in found], np.int64).T
+        # uint8 [n, k], FER+'s, where the records hold them.
+        self.votes = _votes([place[3] for place in found])
 
     def __len__(self):
         return len(self.labels)
 
     def read(self, chosen):
-        """int [m] -> images uint8 [m, height, width], labels int64 [m]."""
+        """int [m] -> images uint8 [m, height, width(, 3)], labels int64 [m]."""
         images = np.empty((len(chosen), *self.size), np.uint8)
         for image, number in zip(images, chosen):
             file = self._files[self._file[number]]
@@ -56,8 +58,14 @@ class Shards:
         return images, self.labels[chosen]
 
 
+def _votes(found):
+    if found[0] is None:
+        return None
+    return np.frombuffer(b"".join(found), np.uint8).reshape(len(found), -1)
+
+
 def _index(path):
-    """[(offset of the pixels, label, row)] of each record of a shard."""
+    """[(offset of the pixels, label, row, votes or None)] of each record of a shard."""
     found, start = [], 0
     with open(path, "rb") as file:
         while head := file.read(FRAME_HEAD):
@@ -66,6 +74,7 @@ def _index(path):
             features = records.features_of(data[:length])
             pixels, _ = features[b"image"]
             label, row = (records.integer_at(data, features[k][0]) for k in (b"label", b"row"))
-            found.append((start + FRAME_HEAD + pixels, label, row))
+            votes = data[slice(*features[b"votes"])] if b"votes" in features else None
+            found.append((start + FRAME_HEAD + pixels, label, row, votes))
             start += FRAME_HEAD + length + FRAME_TAIL
     return found

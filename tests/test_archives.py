@@ -94,6 +94,6 @@ def test_the_limit_is_for_archives(tmp_path, capsys):
     (tmp_path / "tree" / "happy").mkdir(parents=True)
     words = [str(tmp_path / "tree"), "--max-unpacked", "1", "--out", str(tmp_path / "out")]
     assert make_records.main(words) == 2
-    assert "format folder has no use for max-unpacked" in capsys.readouterr().err
+    assert "format folder has no use for --max-unpacked" in capsys.readouterr().err
     with pytest.raises(SystemExit):
         make_records.main(["--max-unpacked", "-1"])

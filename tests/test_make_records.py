@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fer2013_tf import emotions, files, make_records, records
+from fer2013_tf import emotions, files, make_records, records, tally
 from fer2013_tf.sources import Face
 
 ROOT = Path(__file__).parent.parent
@@ -247,15 +247,15 @@ class TestReport:
         assert "1 all black, 1 of one other grey" in printed
 
     def test_keeps_no_pictures(self):
-        tally = make_records.Tally()
+        count = tally.Tally()
         for seed in range(500):
             pixels = np.random.default_rng(seed).integers(0, 256, (48, 48)).astype(np.uint8)
-            tally.add(Face(pixels, 0, "Training", seed, ""))
-        kept = sum(sys.getsizeof(part) for part in vars(tally).values())
+            count.add(Face(pixels, 0, "Training", seed, ""))
+        kept = sum(sys.getsizeof(part) for part in vars(count).values())
         assert kept < 500 * 50
 
     def test_the_table_fits_its_names(self):
-        text = make_records.table({"Training": {"a": 1, "a long name": 20000}})
+        text = tally.table({"Training": {"a": 1, "a long name": 20000}})
         assert len({len(line) for line in text.splitlines()}) == 1
 
 
@@ -345,7 +345,7 @@ class TestArguments:
         "arguments, said",
         [
             (["gone.csv"], "error: gone.csv: no such file or folder\n"),
-            (["--format", "x"], "error: unknown format 'x'; known are auto, drawn, "),
+            (["--format", "x"], "error: unknown format 'x'; known are auto, arrays, drawn, "),
         ],
     )
     def test_errors_are_one_line(self, arguments, said, out, capsys):

@@ -20,20 +20,23 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fer2013_tf import emotions
+from fer2013_tf import emotions, faces
 from fer2013_tf.errors import UserError
 
 AUTO = "auto"
+# What make_records calls them, where that differs.
+OPTIONS = {"resize": "size"}
 
 
 class Face(NamedTuple):
     """One checked picture."""
 
-    pixels: np.ndarray  # uint8 (height, width)
+    pixels: np.ndarray  # uint8 (height, width), or (height, width, 3) in colour
     label: int  # index into Source.classes
     split: str  # one of emotions.SPLITS
     row: int  # 1-based data row (or picture number) in the source, for messages and reports
     where: str  # file (or archive member) the face came from
+    votes: np.ndarray | None = None  # uint8 [k], people's votes, the classes' first (see ferplus)
 
 
 class BadFace(NamedTuple):
@@ -80,18 +83,45 @@ def open_source(path, format=AUTO, **options):
         raise UserError(f"{path}: in none of the known formats; choose one by --format", known)
     opener = modules[format].open
     for name in set(options) - set(inspect.signature(opener).parameters):
-        raise UserError(f"{path}: format {format} has no use for {name.replace('_', '-')}")
+        option = OPTIONS.get(name, name)
+        raise UserError(f"{path}: format {format} has no use for --{option.replace('_', '-')}")
     return opener(path, **options)
 
 
-def held_out(faces, seed):
+class PictureReader:
+    """Reads picture files as pixels of one size, grey or in colour.
+
+    resize: (height, width) that all are cropped, about their centre, and scaled to; else they must
+    have the size `expected`, or where that is None, that of the first one read.
+    """
+
+    def __init__(self, resize=None, expected=None, colour=False):
+        self._resize, self._expected, self._colour = resize, expected, colour
+
+    def __call__(self, path):
+        """uint8 [height, width], or [height, width, 3]. UserErrors lack the file's name."""
+        try:
+            image = faces.open_picture(path).image
+        except UserError as error:
+            raise UserError(str(error).removeprefix(f"{path}: ")) from None
+        if self._resize:
+            return faces.centre_crop(image, (*self._resize, 3) if self._colour else self._resize)
+        width, height = image.size
+        self._expected = self._expected or (height, width)
+        if (height, width) != self._expected:
+            wanted = "{1}x{0}".format(*self._expected)
+            raise UserError(f"{width}x{height} pixels, expected {wanted}; --size brings all to one")
+        return np.asarray(image.convert("RGB" if self._colour else "L"))
+
+
+def held_out(stream, seed):
     """Moves one Training face in ten of each class to PublicTest; the rest passes unchanged.
 
     Of every ten faces of a class, in their order, one is drawn by `seed`. So the share is the same
     in all classes, and a face's fate does not hang on what comes after it.
     """
     seen = Counter()
-    for face in faces:
+    for face in stream:
         if isinstance(face, Face) and face.split == emotions.TRAINING:
             ten, place = divmod(seen[face.label], 10)
             seen[face.label] += 1

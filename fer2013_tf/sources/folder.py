@@ -1,21 +1,20 @@
-"""Tree of pictures of 48x48, one folder a class, the folders named after the classes.
+"""Tree of pictures, one folder a class, the folders named after the classes.
 
 Kaggle's picture version of FER2013 looks so: `train/angry/Training_123.jpg`,
 `test/angry/PublicTest_1.jpg` and `test/angry/PrivateTest_2.jpg`. The split is told by the prefix of
 the file's name, else by the name of a folder above, else it is Training. Where nothing is
-PublicTest, a tenth of Training becomes it. Hidden folders and files, and files that are not named
-like pictures, are passed over.
+PublicTest, a tenth of Training becomes it. Where no folder is named after a class of FER2013, the
+classes are the folders' names in their order, and pictures may be of any one size. Hidden folders
+and files, and files that are not named like pictures, are passed over.
 """
 
 import hashlib
 import os
 from pathlib import Path
 
-import numpy as np
-
-from fer2013_tf import emotions, faces
+from fer2013_tf import emotions
 from fer2013_tf.errors import UserError
-from fer2013_tf.sources import BadFace, Face, Source, held_out
+from fer2013_tf.sources import BadFace, Face, PictureReader, Source, held_out
 
 SEED = 2013
 SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".tif", ".tiff", ".webp")
@@ -35,7 +34,7 @@ _LABELS = {
     for label, first in enumerate(emotions.FER2013)
     for name in (first, *SYNONYMS[first])
 }
-_SPLITS = {
+SPLITS = {
     **{split.lower(): split for split in emotions.SPLITS},
     "train": emotions.TRAINING,
     "public": emotions.PUBLIC_TEST,
@@ -50,29 +49,33 @@ _SPLITS = {
 
 
 def sniff(path):
-    """True for a folder."""
-    return path is not None and Path(path).is_dir()
+    """True for a folder, unless it holds arrays."""
+    return path is not None and Path(path).is_dir() and not list(Path(path).glob("x_*.npy"))
 
 
-def open(path, *, seed=SEED):
+def open(path, *, seed=SEED, classes=(), resize=None, colour=False):
     """Opens a tree; `seed` draws the tenth of Training that is PublicTest where nothing else is.
 
-    Raises UserError where no picture is in a folder, and for a folder not named after a class.
+    classes: names of the folders in the order of the labels, instead of those that are found.
+    resize: (height, width) to bring all pictures to. colour: as RGB, not grey. Raises UserError
+    where no picture is in a folder, and for a folder not named after a class.
     """
     root = Path(path)
     if not root.is_dir():
         raise UserError(f"{path}: not a folder; the format folder reads a tree of pictures")
-    found = [(name, _label(root, name), _split(name)) for name in _pictures(root)]
-    if not found:
+    pictures = _pictures(root)
+    if not pictures:
         raise UserError(f"{path}: no picture in a class folder; expected e.g. train/angry/1.jpg")
+    classes, labels = _classes(root, pictures, classes)
+    found = [(name, _label(root, name, labels), _split(name)) for name in pictures]
+    read = PictureReader(resize, SIZE if classes == emotions.FER2013 else None, colour)
 
     def checked():
         for row, (name, label, split) in enumerate(found, start=1):
             try:
-                yield Face(_pixels(root / name), label, split, row, name)
+                yield Face(read(root / name), label, split, row, name)
             except UserError as error:
-                reason = str(error).removeprefix(f"{root / name}: ")
-                yield BadFace(row, name, f"unusable picture: {reason}")
+                yield BadFace(row, name, f"unusable picture: {error}")
 
     splits = "prefix of the file's name, else a folder's name, else Training"
     opened = checked
@@ -81,7 +84,7 @@ def open(path, *, seed=SEED):
         splits += f"; of Training one in ten of each class, drawn with seed {seed}, is PublicTest"
     description = {"format": "folder", "name": root.resolve().name, "splits": splits}
     names = [name for name, _, _ in found]
-    return Source(emotions.FER2013, description, _sha256(root, names), opened, len(found))
+    return Source(classes, description, _sha256(root, names), opened, len(found))
 
 
 def _pictures(root):
@@ -97,13 +100,29 @@ def _pictures(root):
     return sorted(names)
 
 
-def _label(root, name):
-    folder = Path(root.resolve(), name).parent.name
-    label = _LABELS.get(folder.strip().lower())
-    if label is None:
-        known = ", ".join(sorted(_LABELS, key=_LABELS.get))
-        raise UserError(f"{root / name}: its folder {folder!r} names no class; known are {known}")
-    return label
+def _classes(root, pictures, wanted):
+    """(class names, {folder's name in lower case: label})."""
+    folders = {_folder(root, name) for name in pictures}
+    alone = len(folders) == 1
+    if not wanted and (alone or any(folder.lower() in _LABELS for folder in folders)):
+        return emotions.FER2013, _LABELS
+    classes = tuple(wanted or sorted(folders))
+    return classes, {name.lower(): label for label, name in enumerate(classes)}
+
+
+def _folder(root, name):
+    return Path(root.resolve(), name).parent.name.strip()
+
+
+def _label(root, name, labels):
+    folder = _folder(root, name)
+    if folder.lower() not in labels:
+        known = ", ".join(sorted(labels, key=labels.get))
+        raise UserError(
+            f"{root / name}: its folder {folder!r} names no class; known are {known}; "
+            "--classes names others"
+        )
+    return labels[folder.lower()]
 
 
 def _split(name):
@@ -111,7 +130,7 @@ def _split(name):
     prefix = file.partition("_")[0]
     if prefix in emotions.SPLITS:
         return prefix
-    known = (_SPLITS[folder.lower()] for folder in reversed(folders) if folder.lower() in _SPLITS)
+    known = (SPLITS[folder.lower()] for folder in reversed(folders) if folder.lower() in SPLITS)
     return next(known, emotions.TRAINING)
 
 
@@ -123,12 +142,3 @@ def _sha256(root, names):
         data = (root / name).read_bytes() if (root / name).is_file() else b""
         digest.update(hashlib.sha256(data).digest())
     return digest.hexdigest()
-
-
-def _pixels(path):
-    """Grey pixels uint8 (48, 48). Raises UserError."""
-    image = faces.open_picture(path).image
-    if image.size != SIZE:
-        width, height = image.size
-        raise UserError(f"{width}x{height} pixels, expected {SIZE[0]}x{SIZE[1]}")
-    return np.asarray(image.convert("L"))
