@@ -24,7 +24,7 @@ setup(
     license="MIT",
     license_files=["LICENSE"],
     packages=find_packages(include=["fer2013_tf", "fer2013_tf.*"]),
-    package_data={"fer2013_tf": ["weights/**/*.npz", "weights/**/*.json"]},
+    package_data={"fer2013_tf": ["weights/**/*.npz", "weights/**/*.json", "sweeps/*.toml"]},
     python_requires=">=3.10,<3.14",
     install_requires=[
         "tensorflow>=2.18",
@@ -34,6 +34,7 @@ setup(
         "Pillow>=10.1",
         "matplotlib>=3.8",
         "tqdm>=4.66",
+        'tomli>=2.0; python_version < "3.11"',
     ],
     extras_require={
         "dev": [
@@ -43,6 +44,7 @@ setup(
             "ruff>=0.6",
             "bandit>=1.7",
             "scikit-learn>=1.4",
+            "tf_keras>=2.18",
         ],
     },
     classifiers=[

@@ -106,12 +106,13 @@ def run(args):
         "tta": args.tta,
         "splits": {},
     }
+    names = records.split_names(records.load(args.records))
     for split in _splits(args, say):
         evaluated = evaluation.evaluate_split(
             members, args.records, split, combine=args.combine, tta=args.tta
         )
-        result["splits"][split] = evaluated[0]
-        _show(args, members, split, evaluated, Path(args.logs) / name, say)
+        result["splits"][names[split]] = evaluated[0]
+        _show(args, members, names[split], evaluated, Path(args.logs) / name, say)
     text = json.dumps(result, indent=1)
     if args.json == "-":
         print(text)

@@ -82,6 +82,24 @@ def cross_entropy(probabilities, labels):
     return float(-np.log(np.clip(of_truth, SMALLEST_PROBABILITY, 1.0)).mean())
 
 
+def mcnemar(first, second):
+    """Whether two programs' answers to the same pictures differ by more than chance -> p, 0..1.
+
+    first, second: bool [n], True where right. The exact two-sided test of McNemar (1947): of the
+    pictures that one alone has right, either should have half.
+    """
+    first, second = np.asarray(first, bool), np.asarray(second, bool)
+    _check_lengths("second", second, first)
+    alone = int((first & ~second).sum()), int((second & ~first).sum())
+    n, fewer = sum(alone), min(alone)
+    # Logarithms: the binomials of a few thousand pictures are beyond a float's range.
+    logs = [
+        math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1) for k in range(fewer + 1)
+    ]
+    tail = sum(math.exp(value - n * math.log(2)) for value in logs)
+    return min(1.0, 2 * tail)
+
+
 def evaluate(probabilities, labels, classes, *, predicted=None, duplicated=None):
     """Every figure of one split as plain Python values, ready for JSON.
 

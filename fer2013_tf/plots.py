@@ -31,7 +31,7 @@ def confusion_matrix(confusion, classes, path, title):
     total, right = int(confusion.sum()), int(np.trace(confusion))
     share = confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1)
     inches = max(6.0, 1.6 + 0.85 * len(classes))
-    figure, axes = _laid_out(inches, inches)
+    figure, axes = laid_out(inches, inches)
     axes.imshow(share, cmap=SHADES, vmin=0, vmax=1)
     _name_cells(axes, classes)
     for row, column in np.ndindex(confusion.shape):
@@ -41,7 +41,7 @@ def confusion_matrix(confusion, classes, path, title):
     axes.set_title(title, pad=24, **HEADING)
     where = {"xycoords": "axes fraction", "xytext": (0, 8), "textcoords": "offset points"}
     axes.annotate(below, (0, 1), fontsize=9, color=FAINT, **where)
-    _save(figure, path)
+    save(figure, path)
 
 
 def mistakes(faces, predicted, probabilities, classes, path, most=32):
@@ -62,37 +62,50 @@ def mistakes(faces, predicted, probabilities, classes, path, most=32):
         axes = _grid_axes(figure, *divmod(number, columns))
         axes.imshow(images[at], cmap="gray", vmin=0, vmax=255, interpolation="bicubic")
         _caption(axes, classes[labels[at]], classes[predicted[at]], confidence[at], rows[at])
-    _save(figure, path)
+    save(figure, path)
 
 
 def training_curves(history, path):
     """Accuracies, loss and learning rate over the epochs, the best epoch marked -> PNG.
 
     Args:
-        history: [{"epoch", "step", "loss", "train_accuracy", "public_accuracy", "learning_rate",
-            "seconds"}, ...], one or more epochs, accuracies 0..1. Best is the first epoch with the
+        history: [{"epoch", "step", "loss", "train_accuracy", "public_accuracy", "train_loss",
+            "public_loss", "learning_rate", "seconds"}, ...], one or more epochs, accuracies 0..1;
+            earlier versions' lack train_loss and public_loss. Best is the first epoch with the
             highest accuracy on PublicTest, the split that choices are made on.
     """
     if not history:
         raise ValueError("history is empty: no epoch to draw")
-    column = {key: np.array([row[key] for row in history], dtype=float) for key in history[0]}
-    best = int(np.nanargmax(column["public_accuracy"]))
+    column = columns(history)
+    public = column["public_accuracy"]
+    best = len(public) - 1 if np.isnan(public).all() else int(np.nanargmax(public))
     heights = {"sharex": True, "height_ratios": (4, 2.5, 1.3)}
-    figure, (above, middle, below) = _laid_out(8, 7.5, 3, **heights)
-    for key, colour, name in (
-        ("train_accuracy", emotions.COLOURS["surprise"], f"{emotions.TRAINING} (sample)"),
-        ("public_accuracy", ACCENT, emotions.PUBLIC_TEST),
+    figure, (above, middle, below) = laid_out(8, 7.5, 3, **heights)
+    for split, colour, name in (
+        ("train", emotions.COLOURS["surprise"], f"{emotions.TRAINING} (sample)"),
+        ("public", ACCENT, emotions.PUBLIC_TEST),
     ):
-        _draw_line(above, column["epoch"], 100 * column[key], colour, "accuracy, %", label=name)
-    _draw_line(middle, column["epoch"], column["loss"], ACCENT, "loss")
-    _draw_line(below, column["epoch"], column["learning_rate"], FAINT, "learning rate")
+        percent = 100 * column[f"{split}_accuracy"]
+        draw_line(above, column["epoch"], percent, colour, "accuracy, %", label=name)
+        draw_line(middle, column["epoch"], column[f"{split}_loss"], colour, "loss")
+    faint = {"linestyle": "--", "label": "what is minimised"}
+    draw_line(middle, column["epoch"], column["loss"], FAINT, "loss", **faint)
+    middle.legend(loc="upper right", frameon=False, labelcolor=INK)
+    draw_line(below, column["epoch"], column["learning_rate"], FAINT, "learning rate")
     below.set_ylim(bottom=0)
     below.set_xlabel("epoch", color=INK)
     below.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     for axes in (above, middle, below):
         axes.axvline(column["epoch"][best], color=FAINT, linestyle=":", linewidth=1)
-    _mark_best(above, column, best)
-    _save(figure, path)
+    if not np.isnan(public).all():
+        _mark_best(above, column, best)
+    save(figure, path)
+
+
+def columns(history):
+    """{key: float array [epochs]} of a history; not a number where an entry lacks one."""
+    keys = {key for row in history for key in row} | {"train_loss", "public_loss"}
+    return {key: np.array([row.get(key, np.nan) for row in history], float) for key in keys}
 
 
 def _mark_best(axes, column, best):
@@ -103,7 +116,8 @@ def _mark_best(axes, column, best):
     axes.set_title(f"{title}of {column['epoch'][-1]:.0f}", **HEADING)
 
 
-def _draw_line(axes, epochs, values, colour, name, **named):
+def draw_line(axes, epochs, values, colour, name, **named):
+    """A curve over the epochs, with its axis called `name`; other words as for `Axes.plot`."""
     # Few epochs would leave an almost empty panel without markers.
     marker = "." if len(epochs) <= 30 else None
     axes.plot(epochs, values, color=colour, marker=marker, **named)
@@ -181,8 +195,9 @@ def _caption(axes, label, answer, confidence, row):
     axes.annotate(f"row {row}", (0, -0.05), xytext=(0, -14), fontsize=6.5, color=FAINT, **below)
 
 
-def _laid_out(width, height, rows=1, **named):
-    """A figure that makes room for its labels by itself, and its axes, one above the other."""
+def laid_out(width, height, rows=1, **named):
+    """A figure that makes room for its labels by itself, and its axes, one above the other unless
+    ncols says otherwise; other words as for `Figure.subplots`."""
     figure = _figure(width, height)
     figure.set_layout_engine("constrained", w_pad=0.1, h_pad=0.1)
     return figure, figure.subplots(rows, **named)
@@ -195,7 +210,8 @@ def _figure(width, height):
     return figure
 
 
-def _save(figure, path):
+def save(figure, path):
+    """Puts the figure in place as a PNG."""
     png = io.BytesIO()
     figure.savefig(png, format="png")
     files.write_atomically(path, png.getvalue())

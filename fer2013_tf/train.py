@@ -7,7 +7,7 @@ import sys
 import textwrap
 from pathlib import Path
 
-from fer2013_tf import checkpoints, command, devices, files, recipes, records, specs
+from fer2013_tf import checkpoints, command, devices, files, recipes, records, specs, warm_start
 from fer2013_tf.errors import UserError
 
 EXAMPLES = """\
@@ -16,6 +16,8 @@ examples:
   python -m fer2013_tf.train --run lenet                  go on with it, after Ctrl-C or a crash
   python -m fer2013_tf.train --run lenet --set epochs=150 ask for more epochs
   python -m fer2013_tf.train --recipe article --run a1 --set batch_size=128
+  python -m fer2013_tf.train --run hour --minutes 60      as many epochs as fit into an hour
+  python -m fer2013_tf.train --run mine --records mine --warm-start lenet --freeze "conv*"
   python -m fer2013_tf.train --run try --set "net.dropout_rates=(0.3, 0.3, 0.3)" --fresh
   tensorboard --logdir logs                               look at it meanwhile
 
@@ -85,6 +87,24 @@ def parser():
         metavar="N",
         help="checkpoints kept beside the best (default: 10)",
     )
+    add(
+        "--minutes",
+        type=float,
+        metavar="M",
+        help="train no epoch that would end after M minutes of training in all, but one at least",
+    )
+    add(
+        "--warm-start",
+        metavar="WEIGHTS",
+        help="begin with the weights of RUN, RUN:latest, a checkpoint, a .npz, or Keras' .h5 of "
+        "VGG16; what does not fit, such as the output of another class count, is initialised anew",
+    )
+    add(
+        "--freeze",
+        metavar="PATTERN",
+        action="append",
+        help="leave variables of these names as they are, as in 'conv*'; may be repeated",
+    )
     add("--fresh", action="store_true", help="delete the run of that name and start over")
     return result
 
@@ -108,7 +128,8 @@ def _train(this, args, recipe, settings):
     from fer2013_tf.training import Trainer
 
     logs = Path(args.logs) / this.name
-    trainer = Trainer(this, args.records, recipe, settings, logs=logs)
+    limit = {} if args.minutes is None else {"minutes": args.minutes}
+    trainer = Trainer(this, args.records, recipe, settings, logs=logs, **limit)
     # Only now is anything deleted or replaced: what is refused leaves the run as it was.
     if args.fresh:
         _clear(this, logs)
@@ -137,6 +158,8 @@ def _train(this, args, recipe, settings):
 def _check_numbers(args):
     if args.keep is not None and args.keep < 1:
         raise UserError(f"--keep {args.keep}: keep at least one checkpoint")
+    if args.minutes is not None and not args.minutes > 0:
+        raise UserError(f"--minutes {args.minutes:g}: give a time over 0")
     if args.seed is not None and not 0 <= args.seed < 2**31:
         raise UserError(f"--seed {args.seed}: must be from 0 to {2**31 - 1}")
 
@@ -155,10 +178,16 @@ def _check_folder(this, fresh):
 
 
 def _new(args, manifest):
-    recipe = recipes.with_settings(recipes.load(args.recipe or "lenet"), args.settings)
+    recipe = recipes.with_settings(recipes.load(args.recipe or "lenet"), _settings(args))
     given = {**DEFAULTS, **_given(args)}
     given["precision"] = _precision(given["precision"])
+    if args.warm_start:
+        given["warm_start"] = warm_start.find(args.warm_start, args.ckpt)
     return recipe, {"data": _description(manifest), **given, "changes": []}
+
+
+def _settings(args):
+    return args.settings + ([f"freeze={','.join(args.freeze)}"] if args.freeze else [])
 
 
 def _given(args):
@@ -186,7 +215,14 @@ def _resumed(this, args, manifest):
             f"{args.records}: not the records that run {this.name} was trained on; "
             "name those with --records, choose another --run, or start over with --fresh"
         )
-    changed = recipes.with_settings(recipe, args.settings)
+    if args.warm_start and any(this.checkpoints()):
+        known = settings.get("warm_start")
+        if warm_start.find(args.warm_start, args.ckpt) != known:
+            raise UserError(
+                f"--warm-start {args.warm_start}: run {this.name} began with {known or 'none'}; "
+                "choose another --run, or start over with --fresh"
+            )
+    changed = recipes.with_settings(recipe, _settings(args))
     given = _given(args)
     if "precision" in given:
         given["precision"] = _precision(given["precision"])

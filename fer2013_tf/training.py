@@ -15,7 +15,17 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 from tqdm import tqdm
 
-from fer2013_tf import checkpoints, devices, emotions, graphs, records, summaries
+from fer2013_tf import (
+    checkpoints,
+    devices,
+    emotions,
+    graphs,
+    metrics,
+    optimise,
+    records,
+    summaries,
+    warm_start,
+)
 from fer2013_tf.errors import UserError
 from fer2013_tf.inference import Classifier
 from fer2013_tf.shards import Shards
@@ -43,8 +53,10 @@ class Interrupts:
 class Trainer:
     """One training process on one run; the caller holds the run's lock."""
 
-    def __init__(self, run, folder, recipe, settings, *, logs):
+    def __init__(self, run, folder, recipe, settings, *, logs, minutes=math.inf):
+        """minutes: of training, in this process and those before it, not to be gone beyond."""
         self.run, self.recipe, self.settings = run, recipe, settings
+        self.minutes = minutes
         self.data, self.seed = settings["data"], settings["seed"]
         self.logs = str(logs)
         self.history = []
@@ -92,6 +104,8 @@ class Trainer:
             _note(f"{damage}; passed over")
         if not newest:
             session.run(self.net.init)
+            if self.settings.get("warm_start"):
+                warm_start.apply(session, self.net.variables, self.settings["warm_start"])
             return 0
         self.net.saver.restore(session, str(newest.prefix))
         step = newest.step
@@ -109,26 +123,26 @@ class Trainer:
             if damage := checkpoints.damage(checkpoint.prefix):
                 _note(f"{damage}; the best of the others takes its place")
                 continue
-            known = {entry["step"]: entry["public_accuracy"] for entry in self.history}
+            known = {entry["step"]: _score(entry) for entry in self.history}
             if checkpoint.step in known:
                 return known[checkpoint.step]
             shadows = checkpoints.read_shadows(checkpoint.prefix)
             classifier.load(shadows, where=checkpoint.prefix)
-            return _accuracy(classifier, self.pictures[1])
+            return _figures(classifier, self.pictures[1])[0] or float(checkpoint.step)
         return -1.0
 
     def _promote(self):
         """Copies the numbered checkpoint that is better than the best so far, if there is one."""
         there = {checkpoint.step: checkpoint for checkpoint in self.run.checkpoints()}
         kept = [entry for entry in self.history if entry["step"] in there]
-        best = max(kept, key=lambda entry: entry["public_accuracy"], default=None)
-        if best and best["public_accuracy"] > self.best:
+        best = max(kept, key=_score, default=None)
+        if best and _score(best) > self.best:
             checkpoints.copy(there[best["step"]], self.run.best_folder)
-            self.best = best["public_accuracy"]
+            self.best = _score(best)
 
     def _epochs(self, session, classifier, interrupts, step):
         total = self.recipe.epochs * self.epoch_steps
-        while step < total and not interrupts.received:
+        while step < total and not interrupts.received and self._time_left():
             end = min(total, (step // self.epoch_steps + 1) * self.epoch_steps)
             reached = self._steps(session, step, end, interrupts)
             if reached > step:
@@ -148,6 +162,10 @@ class Trainer:
         ended = step % self.epoch_steps == 0
         if ended:
             self._evaluate(classifier, values, rate, step)
+            if self.net.scale is not None:
+                known = [entry["public_accuracy"] or 0.0 for entry in self.history]
+                scale = optimise.plateau_scale(self.recipe.schedule, known)
+                self.net.scale.load(scale, session)
         self.log.flush()
         keep = self.settings["keep"]
         checkpoints.save(self.net.saver, session, self.run.folder, step, keep=keep)
@@ -155,6 +173,18 @@ class Trainer:
         if ended:
             self.bar.write(_line(self.history[-1], self.recipe.epochs), file=sys.stdout)
             sys.stdout.flush()
+
+    def _time_left(self):
+        """Whether another epoch fits into the minutes there are, were it as long as the others."""
+        seconds = [entry["seconds"] for entry in self.history]
+        fits = not seconds or sum(seconds) + np.mean(seconds) <= 60 * self.minutes
+        if not fits:
+            self.bar.write(
+                f"stopped after {sum(seconds) / 60:.1f} minutes of training: no other epoch fits "
+                f"into {self.minutes:g}",
+                file=sys.stdout,
+            )
+        return fits
 
     def _steps(self, session, step, end, interrupts):
         """Runs steps until `end` or a signal. Returns the step reached."""
@@ -198,20 +228,30 @@ class Trainer:
         """Accuracy of the shadow variables on PublicTest and on as many Training pictures."""
         seconds = time.monotonic() - self.started
         classifier.load(checkpoints.shadows_of(values), where=f"step {step}")
-        train, public = (_accuracy(classifier, faces) for faces in self.pictures)
+        (train, train_loss), (public, public_loss) = (
+            _figures(classifier, faces) for faces in self.pictures
+        )
         entry = {
             "epoch": step // self.epoch_steps,
             "step": step,
             "loss": float(np.mean(self.losses)),
             "train_accuracy": train,
             "public_accuracy": public,
+            "train_loss": train_loss,
+            "public_loss": public_loss,
             "learning_rate": float(rate),
             "seconds": seconds,
         }
         self.history.append(entry)
         self.run.write_history(self.history)
-        accuracies = {"accuracy/Training": train, "accuracy/PublicTest": public}
-        self.log.add(summaries.scalar_values(accuracies), step)
+        figures = {
+            "accuracy/Training": train,
+            "accuracy/PublicTest": public,
+            "cross_entropy/Training": train_loss,
+            "cross_entropy/PublicTest": public_loss,
+        }
+        known = {tag: value for tag, value in figures.items() if value is not None}
+        self.log.add(summaries.scalar_values(known), step)
 
     def _open_log(self, session, step):
         """The event file; a resumed run's START marks later points of earlier files as void."""
@@ -242,27 +282,46 @@ def _note(text):
 
 
 def _watched_pictures(folder, seed):
-    """(a fixed sample of Training, PublicTest), both of PublicTest's size."""
-    public = records.read(folder, emotions.PUBLIC_TEST)
+    """(a fixed sample of Training, PublicTest), both of PublicTest's size.
+
+    Where nothing is PublicTest that is None, and the sample of its official size.
+    """
+    public, size = None, emotions.OFFICIAL_SIZES[emotions.PUBLIC_TEST]
+    if records.split_size(records.load(folder), emotions.PUBLIC_TEST):
+        public = records.read(folder, emotions.PUBLIC_TEST)
+        size = len(public.labels)
+    else:
+        _note(f"{folder}: nothing is PublicTest; the newest checkpoint passes for the best")
     train = Shards(folder, emotions.TRAINING)
-    size = min(len(public.labels), len(train))
+    size = min(size, len(train))
     chosen = np.sort(np.random.default_rng(seed).choice(len(train), size, replace=False))
     return records.Faces(*train.read(chosen), train.rows[chosen]), public
 
 
-def _accuracy(classifier, faces):
-    predicted = classifier.probabilities(faces.images).argmax(axis=1)
-    return float((predicted == faces.labels).mean())
+def _figures(classifier, faces):
+    """(accuracy, cross-entropy) on pictures; None of none."""
+    if faces is None:
+        return None, None
+    probabilities = classifier.probabilities(faces.images)
+    accuracy = (probabilities.argmax(axis=1) == faces.labels).mean()
+    return float(accuracy), metrics.cross_entropy(probabilities, faces.labels)
+
+
+def _score(entry):
+    """What the best checkpoint has most of: accuracy on PublicTest, or without one, steps."""
+    accuracy = entry["public_accuracy"]
+    return entry["step"] if accuracy is None else accuracy
 
 
 def _line(entry, epochs):
     """`epoch   3/40  step 672  loss 1.312  Training 55.2 %  PublicTest 54.1 %  ...`."""
+    public = entry["public_accuracy"]
     parts = [
         f"epoch {entry['epoch']:>3}/{epochs}",
         f"step {entry['step']}",
         f"loss {entry['loss']:.3f}",
         f"Training {100 * entry['train_accuracy']:.1f} %",
-        f"PublicTest {100 * entry['public_accuracy']:.1f} %",
+        f"PublicTest {100 * public:.1f} %" if public is not None else "no PublicTest",
         f"rate {entry['learning_rate']:.2g}",
         f"{entry['seconds']:.0f} s",
     ]

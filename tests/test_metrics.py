@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from fer2013_tf import emotions, metrics
+from tests import csv_files
 
 CLASSES = ("a", "b", "c")
 KEYS = {"n", "accuracy", "ci95", "accuracy_dedup", "n_dedup", "loss", "confusion", "per_class"}
@@ -239,3 +240,20 @@ def test_evaluate_agrees_with_scikit_learn():
         result["confusion"], reference.confusion_matrix(labels, predicted)
     )
     assert result["loss"] == pytest.approx(reference.log_loss(labels, probabilities))
+
+
+@csv_files.FEW
+@given(st.integers(0, 60), st.integers(0, 60))
+def test_mcnemar_is_the_binomial_test(first_alone, second_alone):
+    reference = pytest.importorskip("scipy.stats")
+    first = np.array([True] * first_alone + [False] * second_alone + [True] * 5, bool)
+    second = np.array([False] * first_alone + [True] * second_alone + [True] * 5, bool)
+    n = first_alone + second_alone
+    expected = reference.binomtest(first_alone, n).pvalue if n else 1.0
+    assert metrics.mcnemar(first, second) == pytest.approx(expected, rel=1e-6)
+
+
+def test_mcnemar_of_many_pictures():
+    first, second = np.zeros((2, 9000), bool)
+    first[:4000], second[4000:] = True, True
+    assert 0 < metrics.mcnemar(first, second) < 1e-20

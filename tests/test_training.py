@@ -4,9 +4,6 @@ import json
 import os
 import re
 import shutil
-import signal
-import subprocess
-import sys
 import time
 
 import numpy as np
@@ -15,26 +12,6 @@ import tensorflow.compat.v1 as tf
 
 from fer2013_tf import checkpoints, train
 from tests import golden, toy
-
-
-def again(folder, root, *more, run="r"):
-    """A command line that goes on with the run as it is."""
-    words = ["--records", folder, "--run", run, "--ckpt", root / "ckpt", "--logs", root / "logs"]
-    return [str(word) for word in (*words, *more)]
-
-
-def weights(root, run="r"):
-    """Everything in the newest checkpoint."""
-    reader = checkpoints.open_checkpoint(
-        checkpoints.Run(root / "ckpt", run).checkpoints()[-1].prefix
-    )
-    return {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()}
-
-
-def assert_equal(left, right):
-    assert left.keys() == right.keys()
-    for name in left:
-        np.testing.assert_array_equal(left[name], right[name], err_msg=name)
 
 
 def test_learns_a_few_pictures_by_heart(folder, tmp_path, capsys):
@@ -69,7 +46,7 @@ def test_what_a_run_leaves_behind(whole):
 
 
 def test_a_checkpoint_holds_weights_slots_step_and_shadows(whole):
-    stored = weights(whole)
+    stored = toy.weights(whole)
     plain = {name for name in stored if "/" in name and not re.search("Momentum|Average", name)}
     listed = (golden.FOLDER / "lenet.txt").read_text().split()
     assert plain == {line.split(":")[0] for line in listed}
@@ -82,186 +59,20 @@ def test_a_checkpoint_holds_weights_slots_step_and_shadows(whole):
 
 def test_the_same_seed_gives_the_same_weights_and_another_does_not(folder, whole, tmp_path):
     assert train.main(toy.arguments(folder, tmp_path, settings=toy.EVERYTHING)) == 0
-    assert_equal(weights(whole), weights(tmp_path))
+    toy.assert_equal(toy.weights(whole), toy.weights(tmp_path))
     assert (
         train.main(
             toy.arguments(folder, tmp_path, "--seed", "1", "--fresh", settings=toy.EVERYTHING)
         )
         == 0
     )
-    assert not np.array_equal(weights(whole)["fc2/kernel"], weights(tmp_path)["fc2/kernel"])
-
-
-# A trainer that sends itself a signal as the step of that number is about to run.
-SIGNALLED = """
-import os, sys
-from fer2013_tf import train, training
-
-number, step, run = int(sys.argv[1]), int(sys.argv[2]), training.Trainer._run
-
-def signalled(self, session, fetches, coming):
-    if coming == step:
-        os.kill(os.getpid(), number)
-    return run(self, session, fetches, coming)
-
-training.Trainer._run = signalled
-sys.exit(train.main(sys.argv[3:]))
-"""
-
-
-def signalled_at(step, number, words):
-    command = [sys.executable, "-c", SIGNALLED, str(int(number)), str(step), *words]
-    return subprocess.run(command, stdout=subprocess.PIPE, text=True)
-
-
-def test_killed_at_any_step_and_started_again_equals_not_stopped(folder, whole, tmp_path):
-    run = checkpoints.Run(tmp_path / "ckpt", "r")
-    step = int(np.random.default_rng().integers(3, 9))
-    print("killed before step", step)
-    words = toy.arguments(folder, tmp_path, settings=toy.EVERYTHING)
-    assert signalled_at(step, signal.SIGKILL, words).returncode == -signal.SIGKILL
-    assert [c.step for c in run.checkpoints()] == list(range(2, step, 2))
-    assert subprocess.run([sys.executable, "-m", "fer2013_tf.train", *words]).returncode == 0
-    assert_equal(weights(whole), weights(tmp_path))
-    assert [e["step"] for e in run.history()] == [2, 4, 6, 8]
-    assert run.best().step == checkpoints.Run(whole / "ckpt", "r").best().step
-
-
-@pytest.mark.parametrize("survived", [0, 1])
-def test_killed_while_saving_leaves_a_whole_checkpoint(
-    folder, whole, tmp_path, monkeypatch, survived
-):
-    """Whichever rename the second save dies at, the next start goes on from the first."""
-    run = checkpoints.Run(tmp_path / "ckpt", "r")
-    words = toy.arguments(folder, tmp_path, settings=toy.EVERYTHING)
-    rename, renamed = os.replace, []
-
-    def replace(source, target):
-        if target.parent == run.folder and "model.ckpt-4" in target.name:
-            if len(renamed) == survived:
-                raise KeyboardInterrupt
-            renamed.append(target)
-        rename(source, target)
-
-    with monkeypatch.context() as patched:
-        patched.setattr(os, "replace", replace)
-        assert train.main(words) == 130
-    assert len(renamed) == survived and [c.step for c in run.checkpoints()] == [2]
-    assert train.main(words) == 0
-    assert_equal(weights(whole), weights(tmp_path))
-    assert not (run.folder / checkpoints.PARTIAL).exists()
-
-
-def test_sigterm_saves_mid_epoch_and_the_rest_is_equal(folder, whole, tmp_path):
-    words = toy.arguments(folder, tmp_path, settings=toy.EVERYTHING)
-    stopped = signalled_at(3, signal.SIGTERM, words)
-    assert stopped.returncode == 128 + signal.SIGTERM
-    assert "SIGTERM: saved; the same command goes on from here" in stopped.stdout
-    run = checkpoints.Run(tmp_path / "ckpt", "r")
-    assert [c.step for c in run.checkpoints()] == [2, 3]
-    assert train.main(again(folder, tmp_path)) == 0
-    assert_equal(weights(whole), weights(tmp_path))
-    assert [e["step"] for e in run.history()] == [2, 4, 6, 8]
-
-
-def test_newest_checkpoints_taken_away_are_made_again(folder, whole, tmp_path):
-    """What was written after the newest checkpoint - history, best - belongs to no run."""
-    root = shutil.copytree(whole, tmp_path / "copy")
-    run = checkpoints.Run(root / "ckpt", "r")
-    for step in (4, 6, 8):
-        for file in run.folder.glob(f"model.ckpt-{step}.*"):
-            file.unlink()
-    best = f"-{run.best().step}."
-    for file in list(run.best_folder.glob("model.ckpt-*")):
-        file.rename(file.with_name(file.name.replace(best, "-999.")))
-    assert train.main(again(folder, root)) == 0
-    assert_equal(weights(whole), weights(root))
-    assert [e["step"] for e in run.history()] == [2, 4, 6, 8]
-    best = max(run.history(), key=lambda entry: entry["public_accuracy"])
-    assert [c.step for c in checkpoints.complete(run.best_folder)] == [best["step"]]
-
-
-def damage(path):
-    """Flips a bit in the middle."""
-    data = bytearray(path.read_bytes())
-    data[len(data) // 2] ^= 1
-    path.write_bytes(bytes(data))
-
-
-def test_a_damaged_newest_checkpoint_is_passed_over(folder, whole, tmp_path, capsys):
-    root = shutil.copytree(whole, tmp_path / "copy")
-    run = checkpoints.Run(root / "ckpt", "r")
-    damage(run.folder / "model.ckpt-8.data-00000-of-00001")
-    assert train.main(again(folder, root)) == 0
-    said = capsys.readouterr()
-    assert f"note: {run.folder}/model.ckpt-8: cannot be read" in said.err
-    assert "going on from step 6 (epoch 3 of 4)" in said.out
-    assert_equal(weights(whole), weights(root))
-    assert [e["step"] for e in run.history()] == [2, 4, 6, 8]
-
-
-def test_where_no_checkpoint_can_be_read_nothing_starts_over(folder, whole, tmp_path, capsys):
-    root = shutil.copytree(whole, tmp_path / "copy")
-    run = checkpoints.Run(root / "ckpt", "r")
-    for data in run.folder.glob("model.ckpt-*.data-*"):
-        damage(data)
-    assert train.main(again(folder, root)) == 2
-    error = capsys.readouterr().err
-    assert f"error: {run.folder}: none of its 4 checkpoints can be read" in error
-
-
-def test_a_damaged_or_lost_best_is_replaced_by_the_best_of_the_others(
-    folder, whole, tmp_path, capsys
-):
-    expected = checkpoints.Run(whole / "ckpt", "r").best().step
-    for number, harm in enumerate((damage, os.unlink)):
-        root = shutil.copytree(whole, tmp_path / str(number))
-        run = checkpoints.Run(root / "ckpt", "r")
-        harm(next(run.best_folder.glob("*.data-*")))
-        assert train.main(again(folder, root)) == 0
-        assert run.best().step == expected and not checkpoints.damage(run.best().prefix)
-    assert "the best of the others takes its place" in capsys.readouterr().err
-
-
-def test_a_best_whose_history_is_lost_is_evaluated_anew(folder, whole, tmp_path):
-    root = shutil.copytree(whole, tmp_path / "copy")
-    run = checkpoints.Run(root / "ckpt", "r")
-    (run.folder / "history.json").unlink()
-    assert train.main(again(folder, root, "--set", "epochs=5")) == 0
-    reached = checkpoints.Run(whole / "ckpt", "r").history()
-    best = max(entry["public_accuracy"] for entry in reached)
-    later = run.history()[-1]["public_accuracy"]
-    assert run.best().step == (
-        10 if later > best else checkpoints.Run(whole / "ckpt", "r").best().step
-    )
-
-
-def test_weights_that_are_no_numbers_are_neither_kept_nor_evaluated(
-    folder, tmp_path, monkeypatch, capsys
-):
-    from fer2013_tf import training
-
-    run = training.Trainer._run
-
-    def poisoned(self, session, fetches, coming):
-        results = run(self, session, fetches, coming)
-        if coming == 4:
-            bias = next(v for v in self.net.variables if v.op.name == "logits/bias")
-            bias.load(np.full(bias.shape, np.nan), session)
-        return results
-
-    monkeypatch.setattr(training.Trainer, "_run", poisoned)
-    assert train.main(toy.arguments(folder, tmp_path, settings=toy.EVERYTHING)) == 2
-    error = capsys.readouterr().err
-    assert "variable logits/bias became infinite or not a number at step 4" in error
-    assert "last good checkpoint" in error and "model.ckpt-2;" in error
-    assert [c.step for c in checkpoints.Run(tmp_path / "ckpt", "r").checkpoints()] == [2]
+    assert not np.array_equal(toy.weights(whole)["fc2/kernel"], toy.weights(tmp_path)["fc2/kernel"])
 
 
 def test_more_epochs_and_changes_on_resume_are_noted(folder, tmp_path, capsys):
     assert train.main(toy.arguments(folder, tmp_path, settings=("epochs=1",))) == 0
     more = ("--set", "epochs=2", "--set", "learning_rate=0.0001")
-    assert train.main(again(folder, tmp_path, *more)) == 0
+    assert train.main(toy.again(folder, tmp_path, *more)) == 0
     assert "from step 2 on: learning_rate = 0.0001 (was 0.001)" in capsys.readouterr().out
     recipe, settings = checkpoints.Run(tmp_path / "ckpt", "r").read()
     assert recipe.epochs == 2 and recipe.learning_rate == 0.0001
@@ -274,9 +85,9 @@ def test_more_epochs_and_changes_on_resume_are_noted(folder, tmp_path, capsys):
 
 
 def test_a_finished_run_has_nothing_left_to_do(folder, whole, capsys):
-    before = weights(whole)
-    assert train.main(again(folder, whole)) == 0
-    assert_equal(before, weights(whole))
+    before = toy.weights(whole)
+    assert train.main(toy.again(folder, whole)) == 0
+    toy.assert_equal(before, toy.weights(whole))
 
 
 def test_only_the_last_checkpoints_are_kept(folder, tmp_path):
@@ -285,9 +96,9 @@ def test_only_the_last_checkpoints_are_kept(folder, tmp_path):
     run = checkpoints.Run(tmp_path / "ckpt", "r")
     assert [c.step for c in run.checkpoints()] == [4, 6]
     # Remembered, until another number is given.
-    assert train.main(again(folder, tmp_path, "--set", "epochs=4")) == 0
+    assert train.main(toy.again(folder, tmp_path, "--set", "epochs=4")) == 0
     assert [c.step for c in run.checkpoints()] == [6, 8]
-    assert train.main(again(folder, tmp_path, "--keep", "1", "--set", "epochs=5")) == 0
+    assert train.main(toy.again(folder, tmp_path, "--keep", "1", "--set", "epochs=5")) == 0
     assert [c.step for c in run.checkpoints()] == [10]
     assert len(checkpoints.complete(run.best_folder)) == 1
     assert not [file for file in run.folder.iterdir() if "-6." in file.name]
@@ -318,7 +129,7 @@ def test_a_resumed_run_logs_each_step_once(folder, tmp_path):
     for file in run.folder.glob("model.ckpt-6.*"):
         file.unlink()  # as if it had been killed before the third checkpoint
     time.sleep(1.1)  # event files are ordered by the second in their names
-    assert train.main(again(folder, tmp_path)) == 0
+    assert train.main(toy.again(folder, tmp_path)) == 0
     events = EventAccumulator(str(tmp_path / "logs" / "r"))
     events.Reload()
     assert [event.step for event in events.Scalars("loss/total")] == [2, 4, 6]
@@ -347,7 +158,7 @@ def test_numbers_that_are_not_finite_stop_the_run(folder, tmp_path, capsys, batc
 
 
 def test_a_recipe_that_does_not_fit_lists_names_and_shapes(folder, whole, capsys):
-    error = refused(again(folder, whole, "--set", "net.bias_with_bn=true"), capsys)
+    error = refused(toy.again(folder, whole, "--set", "net.bias_with_bn=true"), capsys)
     assert "does not fit the checkpoint" in error and "conv1/bias" in error and "(64,)" in error
     assert checkpoints.Run(whole / "ckpt", "r").read()[0].net.count("bias_with_bn") == 0
 
@@ -363,7 +174,7 @@ def test_a_recipe_that_does_not_fit_lists_names_and_shapes(folder, whole, capsys
 )
 def test_what_checkpoints_are_evaluated_with_cannot_change(folder, whole, capsys, setting, key):
     before = checkpoints.Run(whole / "ckpt", "r").read()
-    error = refused(again(folder, whole, "--set", setting, "--set", "epochs=5"), capsys)
+    error = refused(toy.again(folder, whole, "--set", setting, "--set", "epochs=5"), capsys)
     assert f"run r: {key} cannot change once there are checkpoints; choose another" in error
     assert checkpoints.Run(whole / "ckpt", "r").read() == before
 
@@ -371,14 +182,14 @@ def test_what_checkpoints_are_evaluated_with_cannot_change(folder, whole, capsys
 def test_dropout_may_change(folder, tmp_path):
     assert train.main(toy.arguments(folder, tmp_path, settings=("epochs=1",))) == 0
     more = ("--set", "net.dropout_rates=(0.5, 0.5, 0.5)", "--set", "epochs=2")
-    assert train.main(again(folder, tmp_path, *more)) == 0
+    assert train.main(toy.again(folder, tmp_path, *more)) == 0
 
 
 @pytest.mark.parametrize("wrong", ["bogus=1", "net=bogus", "scaling=bogus"])
 def test_fresh_deletes_nothing_for_what_is_refused(folder, whole, capsys, wrong):
-    before = weights(whole)
-    refused(again(folder, whole, "--fresh", "--set", wrong), capsys)
-    assert_equal(before, weights(whole))
+    before = toy.weights(whole)
+    refused(toy.again(folder, whole, "--fresh", "--set", wrong), capsys)
+    toy.assert_equal(before, toy.weights(whole))
     assert list((whole / "logs" / "r").glob("events*"))
 
 
@@ -386,24 +197,24 @@ def test_a_folder_that_is_no_run_is_left_alone(folder, whole, tmp_path, capsys):
     (tmp_path / "ckpt" / "r").mkdir(parents=True)
     (tmp_path / "ckpt" / "r" / "thesis.txt").touch()
     for more in ((), ("--fresh",)):
-        error = refused(again(folder, tmp_path, *more), capsys)
+        error = refused(toy.again(folder, tmp_path, *more), capsys)
         assert "thesis.txt: in a folder that is no run" in error
     assert (tmp_path / "ckpt" / "r" / "thesis.txt").exists()
     root = shutil.copytree(whole, tmp_path / "copy")
     (root / "ckpt" / "r" / "recipe.json").unlink()
-    assert "checkpoints without recipe.json" in refused(again(folder, root), capsys)
+    assert "checkpoints without recipe.json" in refused(toy.again(folder, root), capsys)
 
 
 def test_another_recipe_or_other_records_are_refused(folder, whole, tmp_path, capsys):
-    error = refused(again(folder, whole, "--recipe", "article"), capsys)
+    error = refused(toy.again(folder, whole, "--recipe", "article"), capsys)
     assert "holds recipe tiny, not article" in error
     toy.write_records(tmp_path, seed=9)
-    assert "not the records" in refused(again(tmp_path, whole), capsys)
+    assert "not the records" in refused(toy.again(tmp_path, whole), capsys)
 
 
 def test_a_second_trainer_is_refused(folder, whole, capsys):
     with checkpoints.Run(whole / "ckpt", "r").lock():
-        error = refused(again(folder, whole), capsys)
+        error = refused(toy.again(folder, whole), capsys)
     assert f"another training (process {os.getpid()})" in error
 
 
@@ -411,12 +222,12 @@ def test_a_second_trainer_is_refused(folder, whole, capsys):
     "words, word",
     [
         (["--records", "nowhere"], "nowhere/manifest.json: no records here; make the records with"),
-        (["--recipe", "bogus"], "unknown recipe 'bogus'; known: article, fast, lenet, tiny"),
+        (["--recipe", "bogus"], "unknown recipe 'bogus'; known: article, blocks, cliquenet"),
         (["--set", "bogus=1"], "unknown key"),
-        (["--set", "net=bogus"], "unknown net 'bogus'; known: lenet"),
+        (["--set", "net=bogus"], "unknown net 'bogus'; known: blocks, cliquenet"),
         (["--set", "net.bogus=1"], "has no option 'bogus'; it has: norm='bn'"),
         (["--set", "loss.bogus=1"], "has no option 'bogus'"),
-        (["--set", "augment=spin(1)"], "unknown augmentation 'spin'; known: flip, rotate"),
+        (["--set", "augment=spin(1)"], "unknown augmentation 'spin'; known: blur, brightness"),
         (["--set", "fill=bogus"], "fill='bogus'; known: nearest, reflect, constant"),
         (["--set", "scaling=bogus"], "scaling='bogus'; known: unit, mean, picture"),
         (["--run", "../x"], "plain folder name"),
@@ -438,3 +249,58 @@ def test_fresh_starts_over(folder, tmp_path):
     assert [c.step for c in run.checkpoints()] == [2]
     assert len(list((tmp_path / "logs" / "r").glob("events*"))) == 1
     assert json.loads((run.folder / "recipe.json").read_text())["changes"] == []
+
+
+def test_minutes_end_a_training_at_an_epoch_and_more_go_on(folder, tmp_path, capsys):
+    words = toy.arguments(folder, tmp_path, "--minutes", "0.00001", settings=("epochs=3",))
+    assert train.main(words) == 0
+    run = checkpoints.Run(tmp_path / "ckpt", "r")
+    assert [entry["epoch"] for entry in run.history()] == [1]
+    assert "no other epoch fits into 1e-05" in capsys.readouterr().out
+    assert train.main(words) == 0
+    assert len(run.history()) == 1
+    words[words.index("--minutes") + 1] = "9"
+    assert train.main(words) == 0
+    assert [entry["epoch"] for entry in run.history()] == [1, 2, 3]
+    assert train.main([*words, "--minutes", "0"]) == 2
+
+
+def test_without_public_test_the_newest_is_the_best(tmp_path, capsys):
+    toy.write_records(tmp_path / "rec", held_out=0, private=False)
+    words = toy.arguments(tmp_path / "rec", tmp_path, settings=("epochs=3",))
+    assert train.main(words) == 0
+    run = checkpoints.Run(tmp_path / "ckpt", "r")
+    assert run.best().step == run.checkpoints()[-1].step == 6
+    assert all(entry["public_accuracy"] is None for entry in run.history())
+    assert all(0 <= entry["train_accuracy"] <= 1 for entry in run.history())
+    assert "nothing is PublicTest" in capsys.readouterr().err
+    words[-1] = "epochs=4"
+    assert train.main(words) == 0
+    assert run.best().step == 8
+
+
+def test_plateau_lowers_the_rate_and_its_state_survives_a_stop(folder, tmp_path):
+    """Labels are random, so PublicTest soon stops rising; stopped and resumed is the same."""
+    settings = (
+        "schedule=plateau(factor=0.5, patience=1)",
+        "optimizer=sgd",
+        "learning_rate=0.000001",
+        "epochs=5",
+    )
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    assert train.main(toy.arguments(folder, whole, settings=settings)) == 0
+    for epochs in (2, 5):
+        more = (*settings[:-1], f"epochs={epochs}")
+        assert train.main(toy.arguments(folder, parts, settings=more)) == 0
+    rates = [
+        [entry["learning_rate"] for entry in checkpoints.Run(root / "ckpt", "r").history()]
+        for root in (whole, parts)
+    ]
+    assert rates[0] == rates[1]
+    assert rates[0][-1] < rates[0][0]
+    toy.assert_equal(toy.weights(whole), toy.weights(parts))
+
+
+def test_curves_have_the_cross_entropy_of_both_splits(whole):
+    for entry in checkpoints.Run(whole / "ckpt", "r").history():
+        assert 0 < entry["train_loss"] < 10 and 0 < entry["public_loss"] < 10

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from fer2013_tf import emotions, recipes, records
+from fer2013_tf import checkpoints, emotions, recipes, records
 from fer2013_tf.sources import Face
 
 SIZE = (48, 48)
@@ -54,3 +54,23 @@ def arguments(folder, root, *more, settings=(), run="r"):
     for setting in (*PLAIN, *settings):
         words += ["--set", setting]
     return [str(word) for word in (*words, *more)]
+
+
+def again(folder, root, *more, run="r"):
+    """A command line that goes on with the run as it is."""
+    words = ["--records", folder, "--run", run, "--ckpt", root / "ckpt", "--logs", root / "logs"]
+    return [str(word) for word in (*words, *more)]
+
+
+def weights(root, run="r"):
+    """Everything in the newest checkpoint."""
+    reader = checkpoints.open_checkpoint(
+        checkpoints.Run(root / "ckpt", run).checkpoints()[-1].prefix
+    )
+    return {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()}
+
+
+def assert_equal(left, right):
+    assert left.keys() == right.keys()
+    for name in left:
+        np.testing.assert_array_equal(left[name], right[name], err_msg=name)

@@ -1,0 +1,112 @@
+"""Beginning a training with weights that are there: `--warm-start` of train.
+
+From a run, a checkpoint, a .npz of shadow variables, or the HDF5 file in which keras.applications
+distributes VGG16 without its top. Variables are taken by name where the shapes agree; the others,
+such as the output layer for another class count, are initialised as ever.
+"""
+
+from pathlib import Path
+
+import numpy as np
+
+from fer2013_tf import checkpoints
+from fer2013_tf.errors import UserError
+
+HDF5 = (".h5", ".hdf5")
+SHOWN = 12
+
+
+def find(wanted, root):
+    """The path of weights: `wanted` is a file, a checkpoint's prefix, RUN or RUN:WHICH under root.
+
+    Raises UserError where there are none.
+    """
+    path = Path(wanted)
+    if path.suffix in (*HDF5, ".npz") or Path(f"{wanted}.index").exists():
+        if not (path.exists() or Path(f"{wanted}.index").exists()):
+            raise UserError(f"--warm-start {wanted}: no such file")
+        return str(path.resolve())
+    name, _, which = wanted.partition(":")
+    run = checkpoints.Run(root, name)
+    if not run.exists():
+        raise UserError(f"--warm-start {wanted}: no such file, and no such run under {root}")
+    found = checkpoints.select(run, which or "best")
+    if len(found) > 1:
+        raise UserError(f"--warm-start {wanted}: {len(found)} checkpoints; name one")
+    return str(found[0].prefix.resolve())
+
+
+def read(path):
+    """{variable: float32 array} at a path that `find` gave."""
+    return read_keras(path) if Path(path).suffix in HDF5 else checkpoints.read_shadows(path)
+
+
+def read_keras(path):
+    """{`layer/kernel` or `layer/bias`: array} of an HDF5 file in Keras's classic layout.
+
+    There a group a layer, at the root or under model_weights, names its arrays in the attribute
+    weight_names: the kernel, then the bias. Raises UserError naming the file.
+    """
+    try:
+        import h5py
+    except ImportError:
+        raise UserError(
+            f"{path}: reading it takes h5py; install it with pip install h5py"
+        ) from None
+    try:
+        with h5py.File(path, "r") as file:
+            root = file.get("model_weights", file)
+            if "layer_names" not in root.attrs:
+                raise UserError(
+                    f"{path}: not in Keras's classic layout (no layer_names); expected weights as "
+                    "keras.applications distributes them"
+                )
+            found = {}
+            for layer in _texts(root.attrs["layer_names"]):
+                arrays = [root[layer][n][()] for n in _texts(root[layer].attrs["weight_names"])]
+                for array in arrays:
+                    kind = "bias" if array.ndim == 1 else "kernel"
+                    found[f"{layer}/{kind}"] = np.asarray(array, np.float32)
+            return found
+    except (OSError, KeyError, RuntimeError, TypeError) as error:
+        raise UserError(f"{path}: cannot be read ({error}); download it again") from None
+
+
+def _texts(names):
+    return [name.decode() if isinstance(name, bytes) else str(name) for name in names]
+
+
+def apply(session, variables, path):
+    """Loads what fits into variables and their shadows, and says what was read and what not."""
+    values = read(path)
+    taken, anew = [], []
+    for variable in variables:
+        name = variable.op.name
+        source = name.removesuffix(checkpoints.SHADOW)
+        if source not in values:
+            continue
+        if tuple(variable.shape.as_list()) != values[source].shape:
+            anew.append(source)
+            continue
+        variable.load(values[source], session)
+        taken.append(source)
+    taken, anew = dict.fromkeys(taken), dict.fromkeys(anew)
+    if not taken:
+        raise UserError(f"{path}: nothing in it fits this net; it holds {_some(list(values))}")
+    of_net = [v.op.name.removesuffix(checkpoints.SHADOW) for v in variables if _is_shadow(v)]
+    missing = [name for name in of_net if name not in taken]
+    unused = [name for name in values if name not in taken and name not in anew]
+    print(f"warm start from {path}: {len(taken)} variables read, {_some(list(taken))}")
+    if missing:
+        print(f"  initialised anew: {_some(missing)}")
+    if unused:
+        print(f"  not in this net: {_some(unused)}", flush=True)
+
+
+def _is_shadow(variable):
+    return variable.op.name.endswith(checkpoints.SHADOW)
+
+
+def _some(names):
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return ", ".join(names[:SHOWN]) + more
