@@ -99,3 +99,38 @@ def _tail(name, longest):
 
 def _percent(share):
     return f"{100 * share:.2f} %"
+
+
+def runs_table(compared, split):
+    """A line a run: parameters, operations, time an epoch, accuracy with interval, F1.
+
+    compared: dicts with name, parameters, operations, epochs, epoch_seconds (or None), accuracy,
+    ci95, macro_f1; the last three 0..1.
+    """
+    names = [_tail(one["name"], 16) for one in compared]
+    width = max(len(name) for name in [*names, "run"])
+    header = (
+        f"{'run':<{width}}{'parameters':>12}{'MFLOP':>7}{'s/epoch':>9}{'accuracy':>10}"
+        f"{'95 % interval':>17}{'F1':>9}"
+    )
+    lines = [f"{split}", header, "-" * len(header)]
+    for name, one in zip(names, compared):
+        low, high = (100 * end for end in one["ci95"])
+        seconds = "-" if one["epoch_seconds"] is None else f"{one['epoch_seconds']:.1f}"
+        lines.append(
+            f"{name:<{width}}{one['parameters']:>12,}{one['operations'] / 1e6:>7.0f}{seconds:>9}"
+            f"{_percent(one['accuracy']):>10}{f'{low:.2f} to {high:.2f}':>17}"
+            f"{_percent(one['macro_f1']):>9}"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def pairs_table(pairs, significant):
+    """A line for any two runs: pictures that one alone has right, McNemar's p, what it says."""
+    lines = ["McNemar's test: pictures that one of two alone has right"]
+    for pair in pairs:
+        first, second = (_tail(name, LONGEST_NAME // 2) for name in pair["names"])
+        verdict = "more than chance" if pair["p"] < significant else "within noise"
+        counts = "{} : {}".format(*pair["right_alone"])
+        lines.append(f"{first} - {second}: {counts}, p = {pair['p']:.2g}, {verdict}")
+    return "\n".join(lines) + "\n"

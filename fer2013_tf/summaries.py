@@ -136,3 +136,22 @@ def text(tag, lines):
 def scalar_values(values):
     """A summary proto of {tag: float} computed outside the graph."""
     return tf.Summary(value=[tf.Summary.Value(tag=t, simple_value=v) for t, v in values.items()])
+
+
+def write_hparams(folder, settings, figures):
+    """One run's settings {name: str} and figures {tag: float} for TensorBoard's HParams page."""
+    from tensorboard.plugins.hparams import api_pb2
+    from tensorboard.plugins.hparams import summary as hparams
+
+    infos = [api_pb2.HParamInfo(name=name, type=api_pb2.DATA_TYPE_STRING) for name in settings]
+    metrics = [api_pb2.MetricInfo(name=api_pb2.MetricName(tag=tag)) for tag in figures]
+    parts = (
+        hparams.experiment_pb(infos, metrics),
+        hparams.session_start_pb(settings),
+        hparams.session_end_pb(api_pb2.STATUS_SUCCESS),
+        scalar_values(figures),
+    )
+    with tf.Graph().as_default(), Log(folder / "hparams") as log:
+        for part in parts:
+            log.add(part.SerializeToString(), 0)
+        log.flush()

@@ -18,12 +18,15 @@ ROOMS = (
     "specs devices command metrics faces files archives",
     "report",
     "sources",
-    "sources.*",
-    "records",
+    "sources.folder sources.drawn sources.fer2013_csv sources.arrays ferplus splits",
+    "sources.list_file",
+    "records tally",
     "shards",
     "plots",
+    "plots_of_runs",
     "recipes",
     "recipes.*",
+    "plans",
     "augment objective optimise summaries nets.layers.spectral nets.layers.moments",
     "nets.layers",
     "nets.layers.*",
@@ -33,9 +36,10 @@ ROOMS = (
     "nets.*",
     "graphs",
     "checkpoints",
+    "warm_start",
     "inference",
-    "evaluation training watching",
-    "make_records train eval predict runs ship",
+    "evaluation training watching costs trials",
+    "make_records train eval predict runs ship sweep compare contact_sheet",
 )
 
 # Narrower than the order alone: what these may import, and nothing else of the package.
@@ -44,15 +48,18 @@ ONLY = {
     "nets.layers": "errors nets.layers.spectral",
     "nets.*": "errors nets.layers nets.layers.grey",
     "recipes.*": "recipes",
-    "sources.*": "errors emotions archives faces sources",
+    "sources.*": "errors emotions archives sources sources.folder",
+    "sources": "errors emotions faces",
+    "ferplus": "errors emotions specs sources",
 }
 
 # Commands, and what they need before they know that they have work: importing these (and all that
 # they import in turn) does not import TensorFlow, which takes seconds.
 WITHOUT_TENSORFLOW = (
     "errors emotions specs metrics report command files archives sources sources.* recipes "
-    "recipes.* records shards plots faces checkpoints evaluation make_records train eval predict "
-    "runs ship"
+    "recipes.* records shards plots plots_of_runs plans trials faces checkpoints evaluation "
+    "make_records train eval predict runs ship sweep compare contact_sheet "
+    "ferplus splits tally warm_start"
 )
 COMMANDS = ROOMS[-1].split()
 
