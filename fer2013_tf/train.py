@@ -7,7 +7,17 @@ import sys
 import textwrap
 from pathlib import Path
 
-from fer2013_tf import checkpoints, command, devices, files, recipes, records, specs, warm_start
+from fer2013_tf import (
+    checkpoints,
+    command,
+    devices,
+    files,
+    nets,
+    recipes,
+    records,
+    specs,
+    warm_start,
+)
 from fer2013_tf.errors import UserError
 
 EXAMPLES = """\
@@ -24,13 +34,18 @@ examples:
 Starting again with the same --run resumes from the newest checkpoint; --set then changes the
 recipe from there on. Ctrl-C saves first.
 
-recipes: {recipes}
-{settings}
+{recipes}
+{nets}
+{settings}; their options: docs/settings.md
 """
 
 DEFAULTS = {"seed": 0, "input": "tfdata", "precision": "auto", "keep": 10}
 # What a checkpoint's answers, or the counting of its epochs, depend on.
 FIXED = ("scaling", "equalise", "batch_size")
+
+
+def _listed(what, names):
+    return textwrap.fill(f"{what}: {', '.join(names)}", width=98, subsequent_indent="  ")
 
 
 def parser():
@@ -39,12 +54,9 @@ def parser():
         prog="python -m fer2013_tf.train",
         description="Train a recipe on TFRecords, with checkpoints, evaluation and TensorBoard.",
         epilog=EXAMPLES.format(
-            recipes=", ".join(recipes.names()),
-            settings=textwrap.fill(
-                f"settings: {', '.join(recipes.settable())}; options inside net, loss, optimizer "
-                "and schedule as net.dropout_rates, loss.label_smoothing and so on",
-                width=98,
-            ),
+            recipes=_listed("recipes", recipes.names()),
+            nets=_listed("nets", nets.names()),
+            settings=_listed("settings", recipes.settable()),
         ),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -11,6 +11,7 @@ import pytest
 import setuptools
 
 import fer2013_tf
+from tests import settings_page
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -81,6 +82,11 @@ def test_what_is_required_is_pinned(metadata):
 def test_changelog_ends_at_this_version():
     latest = re.search(r"^## \[([\d.]+)\]", text(ROOT / "CHANGELOG.md"), re.MULTILINE)
     assert latest[1] == fer2013_tf.__version__
+
+
+def test_the_page_of_settings_is_as_the_code_has_them():
+    """python -m tests.settings_page makes it anew."""
+    assert settings_page.PAGE.read_text(encoding="utf-8") == settings_page.page()
 
 
 def test_readme_shows_commands():
