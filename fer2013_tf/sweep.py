@@ -136,19 +136,18 @@ class Sweep:
             for setting in self.plan.settings_of(stage, winners):
                 # What an earlier stage trained already under another name.
                 known = seen.setdefault(setting.recipe, setting)
-                done = [self._done(known, seed) for seed in self.plan.seeds]
-                found = [r for r in done if isinstance(r, dict)]
-                if stopped := [r for r in done if r in STOPPED]:
-                    return stopped[0]
+                found = []
+                for seed in self.plan.seeds:
+                    done = self._done(known, seed)
+                    if done in STOPPED:
+                        return done
+                    found += [done] if done else []
                 if found:
                     of_stage.append((trials.mean(found), setting))
-                results += [r for r in found if r not in results]
+                results += [one for one in found if one not in results]
                 self._report(results)
             if self.plan.order == "greedy" and of_stage:
-                _, winner = max(of_stage, key=lambda pair: pair[0])
-                axis = self.plan.axes[stage]
-                winners[axis.name] = self.plan.value(winner, axis)
-                print(f"{axis.name}: {winner.choices[axis.name]} is carried on")
+                self._carry_on(of_stage, self.plan.axes[stage], winners)
         said = trials.seeds_table(results), trials.judgement(results, self.logs)
         print(*filter(None, said), sep="\n")
         print(f"results: {self.logs / 'results.csv'}, curves.png, accuracy.png")
@@ -158,8 +157,17 @@ class Sweep:
             )
         return 0
 
+    def _carry_on(self, of_stage, axis, winners):
+        """Notes a stage's winner among [(mean accuracy, setting)]."""
+        _, winner = max(of_stage, key=lambda pair: pair[0])
+        winners[axis.name] = self.plan.value(winner, axis)
+        print(f"{axis.name}: {winner.choices[axis.name]} is carried on")
+
     def _done(self, setting, seed):
-        """The result of a setting, trained first where it is missing; a status where it stopped."""
+        """The result of a setting, trained first where it is missing.
+
+        None where that failed; a status where it was stopped.
+        """
         result = self.result_of(setting, seed)
         if result:
             return result
