@@ -23,6 +23,16 @@ COLOURS = {
     "sad": "#1f77b4",
     "surprise": "#ff7f0e",
     "neutral": "#7f7f7f",
+    "contempt": "#8c564b",
+}
+# FER+ names the same expressions by nouns.
+COLOURS |= {
+    noun: COLOURS[adjective]
+    for noun, adjective in (
+        ("anger", "angry"),
+        ("happiness", "happy"),
+        ("sadness", "sad"),
+    )
 }
 
 TRAINING, PUBLIC_TEST, PRIVATE_TEST = SPLITS = ("Training", "PublicTest", "PrivateTest")
