@@ -7,6 +7,7 @@ with tf.Session(graph=graph.graph) as session:
     session.run(graph.train_op)
 """
 
+from fnmatch import fnmatchcase
 from typing import Any, NamedTuple
 
 import tensorflow.compat.v1 as tf
@@ -32,6 +33,7 @@ class TrainGraph(NamedTuple):
     saver: Any  # of those
     scalars: tf.Tensor  # summary of loss and rate
     details: tf.Tensor  # summary of histograms and pictures
+    learning: list  # the variables that the optimizer changes
     scale: tf.Variable | None  # float32 scalar that the schedule plateau multiplies the rate by
 
 
@@ -84,9 +86,7 @@ def build_train(
             scale = _scale() if specs.parse(recipe.schedule).name == "plateau" else None
             epoch_steps = steps_per_epoch(recipe, data)
             rate = optimise.learning_rate(step, recipe, epoch_steps, scale)
-            learning = [v for v in tf.trainable_variables() if not ledger.is_frozen(v)]
-            if not learning:
-                raise UserError(f"freeze={recipe.freeze!r}: leaves nothing to train")
+            learning = _learning(tf.trainable_variables(), recipe.freeze)
             train_op, gradients = optimise.train_op(
                 total,
                 variables=learning,
@@ -117,8 +117,21 @@ def build_train(
         saver,
         scalars,
         details,
+        learning,
         scale,
     )
+
+
+def _learning(variables, patterns):
+    """The variables that no pattern freezes. Raises UserError for a pattern that fits none."""
+    names = [variable.op.name for variable in variables]
+    for pattern in patterns:
+        if not any(fnmatchcase(name, pattern) for name in names):
+            raise UserError(f"freeze={pattern}: no such variable; there are {', '.join(names)}")
+    learning = [v for v in variables if not any(fnmatchcase(v.op.name, p) for p in patterns)]
+    if not learning:
+        raise UserError(f"freeze={','.join(patterns)}: leaves nothing to train")
+    return learning
 
 
 def _scale():

@@ -19,6 +19,7 @@ examples:
   python -m fer2013_tf.sweep a2_blocks                what article a2 tuned, step by step
   python -m fer2013_tf.sweep a2_blocks --dry-run      what would be trained, how long, how large
   python -m fer2013_tf.sweep mine.toml --only depth   a plan of one's own, one of its axes
+  python -m fer2013_tf.sweep a2_blocks --set epochs=8 --name a2_short
   tensorboard --logdir logs/a2_blocks                 curves and the HParams table
 
 The same command goes on after Ctrl-C or a crash, and skips what is done. Results stand in
@@ -41,6 +42,15 @@ def parser():
     add = result.add_argument
     add("plan", metavar="PLAN", help="a TOML file, or the name of a plan that comes with this")
     add("--only", metavar="AXIS", action="append", help="of the plan's axes this; may be repeated")
+    add(
+        "--set",
+        metavar="KEY=VALUE",
+        action="append",
+        default=[],
+        dest="settings",
+        help="override a setting of every run, such as epochs; may be repeated",
+    )
+    add("--name", help="of the folders that results go to (default: the plan's)")
     add("--dry-run", action="store_true", help="estimate time and disk, train nothing")
     add("--precision", choices=devices.PRECISIONS, help="number format (default: auto)")
     command.add_folders(
@@ -54,7 +64,7 @@ def parser():
 
 def run(args):
     """Runs the plan that `args` (see `parser`) names. Returns the exit status."""
-    plan = _chosen(plans.load(args.plan), args.only)
+    plan = _changed(plans.load(args.plan), args)
     manifest = records.load(args.records)
     sweep = Sweep(plan, args, manifest)
     print(f"plan {plan.name}: {plan.about}" if plan.about else f"plan {plan.name}")
@@ -62,19 +72,28 @@ def run(args):
         sweep.estimate(sweep.foreseen())
         return 0
     Path(args.ckpt, plan.name).mkdir(parents=True, exist_ok=True)
-    remedy = "wait for it, or copy the plan under another name"
+    remedy = "wait for it, or give another --name"
     with files.lock(Path(args.ckpt, plan.name, ".lock"), "sweep", remedy):
         sweep.estimate(sweep.foreseen())
         return sweep.run()
 
 
-def _chosen(plan, only):
-    if not only:
-        return plan
+def _changed(plan, args):
+    """The plan with what the options change of it."""
     known = [axis.name for axis in plan.axes]
+    only = args.only or known
     if unknown := sorted(set(only) - set(known)):
         raise UserError(f"--only {unknown[0]}: no such axis; the plan has {', '.join(known)}")
-    return plan._replace(axes=tuple(axis for axis in plan.axes if axis.name in only))
+    name = checkpoints.Run(args.ckpt, args.name).name if args.name else plan.name
+    plan = plan._replace(
+        name=name,
+        settings=(*plan.settings, *args.settings),
+        axes=tuple(axis for axis in plan.axes if axis.name in only),
+    )
+    # What is wrong with a setting is said before anything is measured.
+    for axis in plan.axes:
+        plan.setting({axis.name: axis.values[0]})
+    return plan
 
 
 class Sweep:
@@ -195,8 +214,7 @@ class Sweep:
         there = checkpoints.Run(self.ckpt, name)
         if there.exists() and there.read()[0] != setting.recipe:
             raise UserError(
-                f"{there.folder}: was begun with other settings; remove it, or copy the plan under "
-                "another name"
+                f"{there.folder}: was begun with other settings; remove it, or give another --name"
             )
 
     def _fail(self, name, log):
@@ -251,7 +269,7 @@ class Sweep:
         if result["fingerprint"] != wanted:
             raise UserError(
                 f"{path.parent}: is of another recipe, seed or set of records; remove it and "
-                f"{self.ckpt / path.parent.name}, or copy the plan under another name"
+                f"{self.ckpt / path.parent.name}, or give another --name"
             )
         return result
 

@@ -69,9 +69,17 @@ class Trainer:
             precision=settings["precision"],
             spectral=devices.spectral_pays(settings["precision"]),
         )
+        self._say_frozen()
         self.epoch_steps = graphs.steps_per_epoch(recipe, self.data)
         self.pictures = _watched_pictures(folder, self.seed)
         self.losses, self.started = [], None
+
+    def _say_frozen(self):
+        learning = {variable.op.name for variable in self.net.learning}
+        with self.net.graph.as_default():
+            frozen = [v.op.name for v in tf.trainable_variables() if v.op.name not in learning]
+        if frozen:
+            print(f"frozen: {warm_start.some(frozen)}")
 
     def check_fits(self):
         """Raises UserError listing what differs where the newest checkpoint is of another net."""

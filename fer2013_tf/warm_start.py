@@ -92,21 +92,22 @@ def apply(session, variables, path):
         taken.append(source)
     taken, anew = dict.fromkeys(taken), dict.fromkeys(anew)
     if not taken:
-        raise UserError(f"{path}: nothing in it fits this net; it holds {_some(list(values))}")
+        raise UserError(f"{path}: nothing in it fits this net; it holds {some(list(values))}")
     of_net = [v.op.name.removesuffix(checkpoints.SHADOW) for v in variables if _is_shadow(v)]
     missing = [name for name in of_net if name not in taken]
     unused = [name for name in values if name not in taken and name not in anew]
-    print(f"warm start from {path}: {len(taken)} variables read, {_some(list(taken))}")
+    print(f"warm start from {path}: {len(taken)} variables read, {some(list(taken))}")
     if missing:
-        print(f"  initialised anew: {_some(missing)}")
+        print(f"  initialised anew: {some(missing)}")
     if unused:
-        print(f"  not in this net: {_some(unused)}", flush=True)
+        print(f"  not in this net: {some(unused)}", flush=True)
 
 
 def _is_shadow(variable):
     return variable.op.name.endswith(checkpoints.SHADOW)
 
 
-def _some(names):
+def some(names):
+    """Names as text, the first dozen of many."""
     more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
     return ", ".join(names[:SHOWN]) + more

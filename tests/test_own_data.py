@@ -198,7 +198,7 @@ def test_formats_say_what_they_have_no_use_for(nine, tmp_path, capsys):
     assert "format fer2013_csv has no use for --size" in capsys.readouterr().err
 
 
-def drawn_signs(root, colour, each=7):
+def drawn_signs(root, colour, each=14):
     """Ten classes of 128x128, and their list: a bar in noise at one of ten heights; or at one of
     five, red or green and no brighter than the other.
     """
@@ -219,7 +219,7 @@ def drawn_signs(root, colour, each=7):
     return root / "signs.tsv"
 
 
-@pytest.mark.parametrize("colour", [False, True])
+@pytest.mark.parametrize("colour", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_the_whole_way_with_ten_classes_at_128x128(tmp_path, capsys, colour):
     """Article a0: list file, ten classes, 128x128, its net; from records to a prediction."""
     folders = ["--records", str(tmp_path / "rec"), "--ckpt", str(tmp_path / "ckpt")]
@@ -230,8 +230,8 @@ def test_the_whole_way_with_ten_classes_at_128x128(tmp_path, capsys, colour):
     assert make_records.main([listing, "--out", str(tmp_path / "rec"), *words]) == 0
     manifest = records.load(tmp_path / "rec")
     assert manifest["classes"] == list(TEN) and manifest["size"] == size
-    settings = ["epochs=6", "batch_size=10", "learning_rate=0.001", "ema_decay=0.5"]
-    words = ["--recipe", "deepnn", "--run", "signs", *folders]
+    settings = ["epochs=3", "batch_size=10", "learning_rate=0.001", "ema_decay=0.5"]
+    words = ["--recipe", "deepnn", "--run", "signs", "--keep", "1", *folders]
     assert train.main([*words, *(w for s in settings for w in ("--set", s))]) == 0
     result = tmp_path / "result.json"
     splits = ["--split", "Training", "--split", "PublicTest"]

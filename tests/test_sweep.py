@@ -1,10 +1,13 @@
 """Sweeps end to end on a few pictures: done, stopped and continued, skipped, judged, drawn."""
 
+import contextlib
+import io
 import os
 import signal
 import subprocess
 import sys
 import time
+import unittest.mock
 
 import numpy as np
 import pandas as pd
@@ -12,9 +15,10 @@ import pytest
 import tensorflow.compat.v1 as tf
 from PIL import Image
 
-from fer2013_tf import checkpoints, compare, files, sweep, trials
+from fer2013_tf import checkpoints, compare, costs, files, sweep, trials
 from tests import toy
 
+EPOCHS, FIRST = 8, "learning_rate-0.002"
 PLAN = """
 about = "a toy"
 recipe = "tiny"
@@ -29,7 +33,7 @@ values = [0.002, 0.00001]
 
 def written(folder, *settings):
     path = folder / "toy.toml"
-    path.write_text(PLAN.format(settings=[*toy.PLAIN, "epochs=2", *settings]))
+    path.write_text(PLAN.format(settings=[*toy.PLAIN, f"epochs={EPOCHS}", *settings]))
     return path
 
 
@@ -40,21 +44,33 @@ def words(plan, records, root, *more):
 
 @pytest.fixture(scope="module")
 def done(folder, tmp_path_factory):
-    """(root, plan, printed lines) of a whole sweep of two settings."""
+    """(root, plan, epochs done when stopped, printed lines) of a sweep of two settings.
+
+    It is stopped by SIGTERM while the first one trains, and started again.
+    """
     root = tmp_path_factory.mktemp("sweep")
     plan = written(root)
+    run = checkpoints.Run(root / "ckpt" / "toy", FIRST)
     line = [sys.executable, "-m", "fer2013_tf.sweep", *words(plan, folder, root)]
-    ran = subprocess.run(line, capture_output=True, text=True)
-    assert ran.returncode == 0, ran.stderr
-    return root, plan, ran.stdout
+    child = subprocess.Popen(line, stdout=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    while len(run.history()) < 2 and time.monotonic() < deadline:
+        time.sleep(0.02)
+    os.kill(child.pid, signal.SIGTERM)
+    assert child.wait(timeout=60) == 143
+    reached = len(run.history())
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said), unittest.mock.patch.object(costs, "SECONDS", 0.1):
+        assert sweep.main(words(plan, folder, root)) == 0
+    return root, plan, reached, said.getvalue()
 
 
 def test_results_stand_where_it_says(done):
-    root, _, said = done
+    root, *_, said = done
     logs = root / "logs" / "toy"
     table = pd.read_csv(logs / "results.csv")
-    assert table["run"].tolist() == ["learning_rate-0.002", "learning_rate-1e-05"]
-    assert table["epochs"].tolist() == [2, 2] and table["parameters"].nunique() == 1
+    assert table["run"].tolist() == [FIRST, "learning_rate-1e-05"]
+    assert table["epochs"].tolist() == [EPOCHS] * 2 and table["parameters"].nunique() == 1
     for _, row in table.iterrows():
         assert row["PublicTest_low"] <= row["PublicTest"] <= row["PublicTest_high"]
     for name in ("curves.png", "accuracy.png"):
@@ -75,7 +91,7 @@ def test_tensorboard_shows_the_settings(done):
 
 
 def test_what_is_done_is_skipped(done, folder, capsys):
-    root, plan, _ = done
+    root, plan, *_ = done
     before = {p: p.stat().st_mtime_ns for p in (root / "ckpt").rglob("model.ckpt*")}
     assert sweep.main(words(plan, folder, root)) == 0
     assert "nothing left to train" in capsys.readouterr().out
@@ -83,8 +99,8 @@ def test_what_is_done_is_skipped(done, folder, capsys):
 
 
 def test_a_changed_plan_is_refused(done, folder, capsys):
-    root, plan, _ = done
-    changed = plan.read_text().replace("epochs=2", "epochs=3")
+    root, plan, *_ = done
+    changed = plan.read_text().replace(f"epochs={EPOCHS}", "epochs=3")
     other = root / "other"
     other.mkdir()
     (other / "toy.toml").write_text(changed)
@@ -92,14 +108,23 @@ def test_a_changed_plan_is_refused(done, folder, capsys):
     assert "is of another recipe, seed or set of records" in capsys.readouterr().err
 
 
-def test_dry_run_trains_nothing(folder, tmp_path, capsys):
-    assert sweep.main(words(written(tmp_path), folder, tmp_path, "--dry-run")) == 0
-    assert "2 trainings" in capsys.readouterr().out and not (tmp_path / "ckpt").exists()
+def test_dry_run_trains_nothing(folder, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(costs, "SECONDS", 0.1)
+    more = ["--dry-run", "--set", "epochs=7", "--name", "short"]
+    assert sweep.main(words(written(tmp_path), folder, tmp_path, *more)) == 0
+    said = capsys.readouterr().out
+    assert "plan short: a toy" in said and "2 trainings" in said
+    assert not (tmp_path / "ckpt").exists()
 
 
 @pytest.mark.parametrize(
     "more, said",
-    [(["--only", "depth"], "no such axis; the plan has learning_rate"), ([], "no such plan")],
+    [
+        (["--only", "depth"], "no such axis; the plan has learning_rate"),
+        (["--set", "epoch=3"], "--set epoch: unknown key"),
+        (["--name", "../x"], "give a plain folder name"),
+        ([], "no such plan"),
+    ],
 )
 def test_refusals(folder, tmp_path, capsys, more, said):
     plan = written(tmp_path) if more else tmp_path / "gone.toml"
@@ -107,30 +132,18 @@ def test_refusals(folder, tmp_path, capsys, more, said):
     assert said in capsys.readouterr().err
 
 
-def test_stopped_in_the_middle_it_goes_on(folder, tmp_path):
-    """SIGTERM while a setting trains: it saves, and the same command ends the sweep."""
-    plan = tmp_path / "toy.toml"
-    text = PLAN.replace("[0.002, 0.00001]", "[0.002]")
-    plan.write_text(text.format(settings=[*toy.PLAIN, "epochs=12"]))
-    line = [sys.executable, "-m", "fer2013_tf.sweep", *words(plan, folder, tmp_path)]
-    run = checkpoints.Run(tmp_path / "ckpt" / "toy", "learning_rate-0.002")
-    child = subprocess.Popen(line, stdout=subprocess.PIPE, text=True)
-    deadline = time.monotonic() + 120
-    while len(run.history()) < 2 and time.monotonic() < deadline:
-        time.sleep(0.02)
-    os.kill(child.pid, signal.SIGTERM)
-    child.communicate(timeout=60)
-    assert child.returncode == 143
-    reached = len(run.history())
-    assert 2 <= reached < 12
-    assert sweep.main([*words(plan, folder, tmp_path), "--only", "learning_rate"]) == 0
-    log = (tmp_path / "logs" / "toy" / run.name / "train.log").read_text()
+def test_stopped_in_the_middle_it_goes_on(done):
+    root, _, reached, _ = done
+    assert 2 <= reached < EPOCHS
+    run = checkpoints.Run(root / "ckpt" / "toy", FIRST)
+    log = (root / "logs" / "toy" / FIRST / "train.log").read_text()
     assert "SIGTERM: saved" in log and "going on from step" in log
-    assert [entry["epoch"] for entry in run.history()] == list(range(1, 13))
-    result = files.read_json(tmp_path / "logs" / "toy" / run.name / "result.json", "")
-    assert result["epochs"] == 12
+    assert [entry["epoch"] for entry in run.history()] == list(range(1, EPOCHS + 1))
+    result = files.read_json(root / "logs" / "toy" / FIRST / "result.json", "")
+    assert result["epochs"] == EPOCHS
 
 
+@pytest.mark.slow
 def test_a_setting_that_fails_is_named_and_the_others_are_done(folder, tmp_path, capsys):
     plan = tmp_path / "toy.toml"
     text = PLAN.replace("[0.002, 0.00001]", "[1e30, 0.001]")
