@@ -11,7 +11,7 @@ import sys
 import time
 from pathlib import Path
 
-from fer2013_tf import checkpoints, command, devices, files, plans, records, trials
+from fer2013_tf import checkpoints, command, devices, emotions, files, plans, records, trials
 from fer2013_tf.errors import UserError
 
 EXAMPLES = """\
@@ -27,7 +27,7 @@ logs/PLAN/: results.csv, curves.png, accuracy.png. How a plan is written: fer201
 
 plans: {plans}
 """
-EVALUATED = ("PublicTest", "PrivateTest")
+EVALUATED = (emotions.PUBLIC_TEST, emotions.PRIVATE_TEST)
 STOPPED = (130, 143)
 
 
@@ -66,6 +66,8 @@ def run(args):
     """Runs the plan that `args` (see `parser`) names. Returns the exit status."""
     plan = _changed(plans.load(args.plan), args)
     manifest = records.load(args.records)
+    if not records.split_size(manifest, emotions.PUBLIC_TEST):
+        raise UserError(f"{args.records}: nothing is PublicTest, by which settings are chosen")
     sweep = Sweep(plan, args, manifest)
     print(f"plan {plan.name}: {plan.about}" if plan.about else f"plan {plan.name}")
     if args.dry_run:
@@ -132,7 +134,9 @@ class Sweep:
             rate = costs.measured_rate(
                 setting.recipe, self.args.records, self.data, precision=self.precision
             )
-            seconds = setting.recipe.epochs * records.split_size(self.data, "Training") / rate
+            seconds = (
+                setting.recipe.epochs * records.split_size(self.data, emotions.TRAINING) / rate
+            )
             seconds = min(seconds, 60 * (self.plan.minutes or seconds))
             total += seeds * seconds
             size += seeds * (self.plan.keep + 1) * costs.checkpoint_bytes(setting.recipe, cost)

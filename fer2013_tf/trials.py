@@ -134,31 +134,32 @@ def _spread(group):
 
 def judgement(results, logs):
     """Which setting is best on PublicTest, and whether that is more than chance: a sentence."""
-    groups = grouped(results)
-    if not groups:
+    ranked = sorted(grouped(results).items(), key=lambda item: -mean(item[1]))
+    if not ranked:
         return "no results"
-    ranked = sorted(groups.items(), key=lambda item: -mean(item[1]))
     name, best = ranked[0]
-    figures = best[0]["splits"][emotions.PUBLIC_TEST]
-    value = 100 * mean(best)
+    low, high = (100 * end for end in best[0]["splits"][emotions.PUBLIC_TEST]["ci95"])
+    spread = f"{low:.2f} to {high:.2f}"
     if len(best) > 1:
-        spread = 100 * deviation(best)
-        said = f"best on PublicTest: {name}, {value:.2f} % (deviation {spread:.2f} of seeds)"
-    else:
-        low, high = (100 * end for end in figures["ci95"])
-        said = f"best on PublicTest: {name}, {value:.2f} % ({low:.2f} to {high:.2f})"
+        spread = f"deviation {100 * deviation(best):.2f} of seeds"
+    said = f"best on PublicTest: {name}, {100 * mean(best):.2f} % ({spread})"
     if len(ranked) == 1:
         return said
     other, second = ranked[1]
-    gap = value - 100 * mean(second)
+    gap = 100 * (mean(best) - mean(second))
+    return f"{said}; {gap:.2f} points before {other}: {_verdict(best, second, logs)}"
+
+
+def _verdict(best, second, logs):
+    """By the seeds where both settings have several, else by the first seeds' answers."""
     if len(best) > 1 and len(second) > 1:
-        noise = np.sqrt(sum(deviation(group) ** 2 / len(group) for group in (best, second)))
-        certain, how = gap > 200 * noise, f"two standard errors are {200 * noise:.2f}"
+        noise = 2 * np.sqrt(sum(deviation(group) ** 2 / len(group) for group in (best, second)))
+        certain = mean(best) - mean(second) > noise
+        how = f"two standard errors are {100 * noise:.2f}"
     else:
         p = metrics.mcnemar(*(_right(logs, one) for one in (best[0], second[0])))
         certain, how = p < SIGNIFICANT, f"McNemar's p = {p:.2g}"
-    verdict = "more than chance" if certain else "within noise"
-    return f"{said}; {gap:.2f} points before {other}: {verdict} ({how})"
+    return f"{'more than chance' if certain else 'within noise'} ({how})"
 
 
 def _right(logs, one):

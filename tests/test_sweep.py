@@ -154,6 +154,12 @@ def test_a_setting_that_fails_is_named_and_the_others_are_done(folder, tmp_path,
     assert len(pd.read_csv(tmp_path / "logs" / "toy" / "results.csv")) == 1
 
 
+def test_without_public_test_nothing_can_be_chosen(tmp_path, capsys):
+    toy.write_records(tmp_path / "rec", held_out=0, private=False)
+    assert sweep.main(words(written(tmp_path), tmp_path / "rec", tmp_path)) == 2
+    assert "nothing is PublicTest, by which settings are chosen" in capsys.readouterr().err
+
+
 def result(name, accuracy, seed=0):
     figures = {"accuracy": accuracy, "ci95": [accuracy - 0.01, accuracy + 0.01]}
     return {"run": f"{name}_{seed}", "setting": name, "splits": {"PublicTest": figures}}
