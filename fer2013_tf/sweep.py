@@ -286,8 +286,9 @@ class Sweep:
         result["fingerprint"] = trials.fingerprint(
             setting.recipe, seed, self.plan.minutes, self.data
         )
-        files.write_json(self.logs / name / "result.json", result)
         trials.write_hparams(self.logs / name, result)
+        # Last: it says that all is done.
+        files.write_json(self.logs / name / "result.json", result)
         print(trials.line(result), flush=True)
 
     def _report(self, results):
