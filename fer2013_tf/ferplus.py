@@ -144,7 +144,8 @@ def leading(voted):
 def distribution(voted, *, most=3, share=0.75):
     """The shares of the classes with the most votes, until `share` of all is covered.
 
-    Left out where that takes more than `most` classes, or more than half are not covered.
+    Classes of as many votes are taken together. Left out where that takes more than `most` classes,
+    or covers no more than half.
     """
     return _most_voted(voted, most, share)
 
@@ -167,15 +168,11 @@ def multi(voted, *, least=0.3):
 
 
 def _most_voted(voted, most, share):
-    total = voted.sum(axis=1)
-    order = np.argsort(-voted, axis=1, kind="stable")
-    ordered = np.take_along_axis(voted, order, axis=1)
-    before = np.cumsum(ordered, axis=1) - ordered
-    # A class is taken while those before it cover too little.
-    taken = (before < share * total[:, np.newaxis]) & (ordered > 0)
-    kept = (taken.sum(axis=1) <= most) & (2 * (ordered * taken).sum(axis=1) > total)
-    chosen = np.zeros_like(voted)
-    np.put_along_axis(chosen, order, ordered * taken, axis=1)
+    total = voted.sum(axis=1, keepdims=True)
+    # Votes for classes with more of them, for each class: equals are taken together or not at all.
+    ahead = (voted[:, np.newaxis] * (voted[:, np.newaxis] > voted[:, :, np.newaxis])).sum(axis=2)
+    chosen = np.where(ahead < share * total, voted, 0)
+    kept = ((chosen > 0).sum(axis=1) <= most) & (2 * chosen.sum(axis=1) > total[:, 0])
     return _shares(chosen), kept
 
 

@@ -30,7 +30,7 @@ def table(rows, splits=emotions.SPLITS):
 
 def targets(scheme, row, classes=8):
     shares, kept = ferplus.targets(scheme, [row], num_classes=classes)
-    return np.round(shares[0], 4).tolist() if kept[0] else None
+    return np.round(shares[0].astype(float), 4).tolist() if kept[0] else None
 
 
 def shares(*values):
@@ -48,7 +48,10 @@ def shares(*values):
         ("majority", CONTEMPT, shares(0, 0, 0, 0, 0, 0, 0, 1.0)),
         ("distribution", AGREED, shares(1.0)),
         ("distribution", SPLIT_IN_TWO, shares(0.5, 0.5)),
-        ("distribution", FOUR, shares(0.375, 0.375, 0.25)),
+        # Two come third and fourth with as many votes: too many classes.
+        ("distribution", FOUR, None),
+        ("distribution(most=4)", FOUR, shares(0.3, 0.3, 0.2, 0.2)),
+        ("distribution", [5, 3, 2, 0, 0, 0, 0, 0, 0, 0], shares(0.625, 0.375)),
         ("draw", SPLIT_IN_TWO, shares(0.5, 0.5)),
         ("distribution(share=1.0)", FOUR, None),
         ("multi", SPLIT_IN_TWO, shares(0.5, 0.5)),
