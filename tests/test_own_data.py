@@ -166,6 +166,11 @@ class TestFolders:
         assert source.classes == ("ok", "thumb up")
         assert [face.pixels.shape for face in source.faces()] == [(16, 20)] * 4
 
+    def test_splits_are_no_classes(self, tmp_path):
+        written(tmp_path, ["train/1.png", "test/1.png"])
+        with pytest.raises(UserError, match="in 'test', which names a split and no class"):
+            sources.open_source(tmp_path)
+
     def test_named_classes(self, tmp_path):
         written(tmp_path, ["up/1.png", "ok/1.png"])
         source = sources.open_source(tmp_path, classes=("up", "ok", "down"), resize=(24, 24))

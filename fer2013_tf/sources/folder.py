@@ -103,6 +103,11 @@ def _pictures(root):
 def _classes(root, pictures, wanted):
     """(class names, {folder's name in lower case: label})."""
     folders = {_folder(root, name) for name in pictures}
+    if of_splits := sorted(folder for folder in folders if folder.lower() in SPLITS):
+        raise UserError(
+            f"{root}: pictures stand in {of_splits[0]!r}, which names a split and no class; "
+            "expected e.g. train/angry/1.jpg"
+        )
     alone = len(folders) == 1
     if not wanted and (alone or any(folder.lower() in _LABELS for folder in folders)):
         return emotions.FER2013, _LABELS
