@@ -41,6 +41,18 @@ def add_folders(parser, **purposes):
         parser.add_argument(f"--{name}", metavar="DIR", default=FOLDERS[name], help=text)
 
 
+def add_settings(parser, purpose):
+    """Adds --set KEY=VALUE, to be read as `arguments.settings`."""
+    parser.add_argument(
+        "--set",
+        metavar="KEY=VALUE",
+        action="append",
+        default=[],
+        dest="settings",
+        help=f"{purpose}; may be repeated",
+    )
+
+
 def main_of(parser, run, argv=None):
     """Calls `run(arguments)`; returns its exit status, 0 where it returns None.
 

@@ -19,7 +19,6 @@ examples:
 Writes compare.json, accuracy.png, curves.png and confusion.png to --out. McNemar's test says of
 any two whether their answers to the same pictures differ by more than chance.
 """
-SIGNIFICANT = 0.05
 
 
 def parser():
@@ -65,7 +64,7 @@ def run(args):
     title = records.split_names(records.load(args.records))[args.split]
     print(report.runs_table(compared, title))
     pairs = _pairs(compared)
-    print(report.pairs_table(pairs, SIGNIFICANT))
+    print(report.pairs_table(pairs))
     _draw(compared, out, title)
     kept = [{k: v for k, v in one.items() if k != "right"} for one in compared]
     content = {"split": title, "runs": kept, "pairs": pairs}

@@ -31,14 +31,7 @@ def parser():
     )
     add = result.add_argument
     add("--recipe", metavar="NAME", default="lenet", help="whose augmentation (default: lenet)")
-    add(
-        "--set",
-        metavar="KEY=VALUE",
-        action="append",
-        default=[],
-        dest="settings",
-        help="override a setting, such as augment or fill; may be repeated",
-    )
+    command.add_settings(result, "override a setting, such as augment or fill")
     add("--out", metavar="FILE.png", default="augmented.png", help="default: %(default)s")
     add("--columns", type=int, metavar="N", default=8, help="versions of each (default: 8)")
     add("--seed", type=int, metavar="N", default=0, help="of what is drawn (default: 0)")

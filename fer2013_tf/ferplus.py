@@ -84,9 +84,8 @@ def join(source, votes, path, *, classes=8):
     if source.description["format"] != "fer2013_csv":
         raise UserError(f"{path}: FER+ names pictures by their row; give fer2013.csv as source")
     voted = of_classes(counted, classes)
-    leading = cleaned(voted).argmax(axis=1)
     agreed = targets("majority", voted, num_classes=classes)[1]
-    named = targets("leading", voted, num_classes=classes)[1]
+    led, named = targets("leading", voted, num_classes=classes)
 
     def joined():
         for face in source.faces():
@@ -101,7 +100,7 @@ def join(source, votes, path, *, classes=8):
                     "the files do not belong together"
                 )
             if (named if face.split == emotions.TRAINING else agreed)[row]:
-                yield face._replace(label=int(leading[row]), votes=voted[row])
+                yield face._replace(label=int(led[row].argmax()), votes=voted[row])
 
     of_training = np.array([split == emotions.TRAINING for split in splits])
     left_out = int((~np.where(of_training, named, agreed)).sum())

@@ -86,7 +86,7 @@ def build_train(
             scale = _scale() if specs.parse(recipe.schedule).name == "plateau" else None
             epoch_steps = steps_per_epoch(recipe, data)
             rate = optimise.learning_rate(step, recipe, epoch_steps, scale)
-            learning = _learning(tf.trainable_variables(), recipe.freeze)
+            learning = _learning(tf.trainable_variables(), recipe.freeze, ledger)
             train_op, gradients = optimise.train_op(
                 total,
                 variables=learning,
@@ -122,13 +122,13 @@ def build_train(
     )
 
 
-def _learning(variables, patterns):
+def _learning(variables, patterns, ledger):
     """The variables that no pattern freezes. Raises UserError for a pattern that fits none."""
     names = [variable.op.name for variable in variables]
     for pattern in patterns:
         if not any(fnmatchcase(name, pattern) for name in names):
             raise UserError(f"freeze={pattern}: no such variable; there are {', '.join(names)}")
-    learning = [v for v in variables if not any(fnmatchcase(v.op.name, p) for p in patterns)]
+    learning = [variable for variable in variables if not ledger.is_frozen(variable)]
     if not learning:
         raise UserError(f"freeze={','.join(patterns)}: leaves nothing to train")
     return learning

@@ -11,6 +11,8 @@ import numpy as np
 
 Z95 = 1.959963984540054  # 97.5 % quantile of the standard normal distribution
 SMALLEST_PROBABILITY = 1e-12
+# Two programs differ where chance alone would do so less often than this.
+SIGNIFICANT = 0.05
 
 
 def accuracy_interval(correct, n):

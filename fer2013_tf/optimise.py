@@ -72,7 +72,7 @@ def plateau(epoch, total_epochs, *, scale, factor=0.5, patience=5, floor=0.01):
 def plateau_scale(schedule, accuracies):
     """The factor that `plateau` stands at after epochs with these accuracies, oldest first."""
     _, options = SCHEDULES.resolve(specs.parse(schedule))
-    options = {"factor": 0.5, "patience": 5, "floor": 0.01, **options}
+    options = {**plateau.__kwdefaults__, **options}
     scale, best, waited = 1.0, -1.0, 0
     for accuracy in accuracies:
         waited = 0 if accuracy > best else waited + 1

@@ -125,12 +125,17 @@ def runs_table(compared, split):
     return "\n".join(lines) + "\n"
 
 
-def pairs_table(pairs, significant):
+def verdict(certain):
+    """What is said of a difference that is, or is not, more than chance would make."""
+    return "more than chance" if certain else "within noise"
+
+
+def pairs_table(pairs):
     """A line for any two runs: pictures that one alone has right, McNemar's p, what it says."""
     lines = ["McNemar's test: pictures that one of two alone has right"]
     for pair in pairs:
         first, second = (_tail(name, LONGEST_NAME // 2) for name in pair["names"])
-        verdict = "more than chance" if pair["p"] < significant else "within noise"
+        said = verdict(pair["p"] < metrics.SIGNIFICANT)
         counts = "{} : {}".format(*pair["right_alone"])
-        lines.append(f"{first} - {second}: {counts}, p = {pair['p']:.2g}, {verdict}")
+        lines.append(f"{first} - {second}: {counts}, p = {pair['p']:.2g}, {said}")
     return "\n".join(lines) + "\n"

@@ -27,7 +27,6 @@ logs/PLAN/: results.csv, curves.png, accuracy.png. How a plan is written: fer201
 
 plans: {plans}
 """
-EVALUATED = (emotions.PUBLIC_TEST, emotions.PRIVATE_TEST)
 STOPPED = (130, 143)
 
 
@@ -42,14 +41,7 @@ def parser():
     add = result.add_argument
     add("plan", metavar="PLAN", help="a TOML file, or the name of a plan that comes with this")
     add("--only", metavar="AXIS", action="append", help="of the plan's axes this; may be repeated")
-    add(
-        "--set",
-        metavar="KEY=VALUE",
-        action="append",
-        default=[],
-        dest="settings",
-        help="override a setting of every run, such as epochs; may be repeated",
-    )
+    command.add_settings(result, "override a setting of every run, such as epochs")
     add("--name", help="of the folders that results go to (default: the plan's)")
     add("--dry-run", action="store_true", help="estimate time and disk, train nothing")
     add("--precision", choices=devices.PRECISIONS, help="number format (default: auto)")
@@ -239,10 +231,8 @@ class Sweep:
         return words
 
     def _eval_words(self, name, evaluation):
-        splits = [s for s in EVALUATED if records.split_size(self.data, s)]
         words = ["--run", name, "--ensemble", "best", "--json", str(evaluation)]
-        words += ["--predictions", str(self.logs / name / "predictions.csv")]
-        return words + [word for split in splits for word in ("--split", split)]
+        return [*words, "--predictions", str(self.logs / name / "predictions.csv")]
 
     def _call(self, module, *words, stdout):
         """Runs one of the program's commands; the bar goes to the terminal, the rest to a file."""

@@ -67,14 +67,7 @@ def parser():
         metavar="NAME",
         help="name of the folders under --ckpt and --logs (default: the recipe's)",
     )
-    add(
-        "--set",
-        metavar="KEY=VALUE",
-        action="append",
-        default=[],
-        dest="settings",
-        help="override a setting of the recipe; may be repeated",
-    )
+    command.add_settings(result, "override a setting of the recipe")
     command.add_folders(
         result,
         records="where make_records wrote",

@@ -124,7 +124,7 @@ class Trainer:
         return step
 
     def _best_there(self, classifier, step):
-        """Accuracy on PublicTest of the best checkpoint up to `step`, -1 where there is none."""
+        """The `_score` of the best checkpoint up to `step`, -1 where there is none."""
         for checkpoint in checkpoints.complete(self.run.best_folder):
             if checkpoint.step > step:
                 continue
@@ -136,7 +136,8 @@ class Trainer:
                 return known[checkpoint.step]
             shadows = checkpoints.read_shadows(checkpoint.prefix)
             classifier.load(shadows, where=checkpoint.prefix)
-            return _figures(classifier, self.pictures[1])[0] or float(checkpoint.step)
+            accuracy, _ = _figures(classifier, self.pictures[1])
+            return _score({"step": checkpoint.step, "public_accuracy": accuracy})
         return -1.0
 
     def _promote(self):

@@ -8,11 +8,8 @@ import json
 
 import numpy as np
 
-from fer2013_tf import emotions, files, metrics
+from fer2013_tf import emotions, files, metrics, report
 
-# Two settings differ where chance alone would do so less often than this.
-SIGNIFICANT = 0.05
-SHOWN = (emotions.PUBLIC_TEST, emotions.PRIVATE_TEST)
 CURVES, ACCURACY = "curves.png", "accuracy.png"
 
 
@@ -102,10 +99,10 @@ def seeds_table(results):
     groups = grouped(results)
     if max(map(len, groups.values()), default=0) < 2:
         return ""
-    width = max(map(len, groups))
-    lines = [f"{'mean and deviation over seeds':<{width}}" + "".join(f"{s:>18}" for s in SHOWN)]
+    shown, width = list(results[0]["splits"]), max(map(len, groups))
+    lines = [f"{'mean and deviation over seeds':<{width}}" + "".join(f"{s:>18}" for s in shown)]
     for name, group in groups.items():
-        cells = (f"{100 * mean(group, s):.2f} +- {100 * deviation(group, s):.2f}" for s in SHOWN)
+        cells = (f"{100 * mean(group, s):.2f} +- {100 * deviation(group, s):.2f}" for s in shown)
         lines.append(f"{name:<{width}}" + "".join(f"{cell:>18}" for cell in cells))
     return "\n".join(lines)
 
@@ -158,8 +155,8 @@ def _verdict(best, second, logs):
         how = f"two standard errors are {100 * noise:.2f}"
     else:
         p = metrics.mcnemar(*(_right(logs, one) for one in (best[0], second[0])))
-        certain, how = p < SIGNIFICANT, f"McNemar's p = {p:.2g}"
-    return f"{'more than chance' if certain else 'within noise'} ({how})"
+        certain, how = p < metrics.SIGNIFICANT, f"McNemar's p = {p:.2g}"
+    return f"{report.verdict(certain)} ({how})"
 
 
 def _right(logs, one):
@@ -167,8 +164,6 @@ def _right(logs, one):
     import pandas as pd
 
     name = f"predictions-{emotions.PUBLIC_TEST}.csv"
-    if len(one["splits"]) == 1:
-        name = "predictions.csv"
     table = pd.read_csv(logs / one["run"] / name, usecols=["true", "predicted"])
     return (table["true"] == table["predicted"]).to_numpy()
 

@@ -22,8 +22,10 @@ def find(wanted, root):
     Raises UserError where there are none.
     """
     path = Path(wanted)
-    if path.suffix in (*HDF5, ".npz") or Path(f"{wanted}.index").exists():
-        if not (path.exists() or Path(f"{wanted}.index").exists()):
+    if Path(f"{wanted}.index").exists():
+        return str(path.resolve())
+    if path.suffix in (*HDF5, ".npz"):
+        if not path.exists():
             raise UserError(f"--warm-start {wanted}: no such file")
         return str(path.resolve())
     name, _, which = wanted.partition(":")
