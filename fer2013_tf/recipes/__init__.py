@@ -33,7 +33,7 @@ class Recipe:
     batch_size: int = 128
     augment: str = "none"  # chain of augmentations, joined by |
     fill: str = "nearest"  # where an augmented picture does not reach: nearest, reflect, constant
-    scaling: str = "mean"  # unit, mean or picture; see inputs.standardise
+    scaling: str = "mean"  # unit, mean, picture or none; see inputs.standardise
     equalise: bool = False
     labels: str = "hard"  # the records' own, or a scheme of ferplus for records with votes
     mixup: float = 0.0  # each picture mixed with another by a share from Beta(mixup, mixup)
