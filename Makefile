@@ -32,7 +32,7 @@ demo: $(VENV)/.installed
 	$(PY) -m fer2013_tf.train --recipe tiny --records demo/tfrecords $(DEMO) --fresh
 	$(PY) -m fer2013_tf.eval --records demo/tfrecords $(DEMO) \
 	    --ensemble last5 --tta flip --json demo/eval.json
-	$(PY) -m fer2013_tf.predict --run demo --ckpt demo/ckpt \
+	$(PY) -m fer2013_tf.predict --run demo --ckpt demo/ckpt --faces none \
 	    $$(for class in demo/images/PrivateTest/*/; do ls "$$class"*.png | head -n 1; done)
 	@echo
 	@echo "Look at:"

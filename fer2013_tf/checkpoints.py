@@ -82,6 +82,10 @@ class Run:
         remedy = "remove it; the run goes on without the curve so far"
         return files.read_json(path, remedy)["epochs"]
 
+    def temperatures(self):
+        """{step: temperature fitted on PublicTest}, as far as the history has them."""
+        return {e["step"]: e["temperature"] for e in self.history() if e.get("temperature")}
+
     def write_history(self, entries):
         """Replaces history.json."""
         files.write_json(self.folder / "history.json", {"epochs": entries})

@@ -142,11 +142,12 @@ class _QuietImport:
         spec = importlib.util.find_spec(name)
         if spec is not None:
             load = spec.loader.exec_module
-            spec.loader.exec_module = lambda module: _without_stderr(load, module)
+            spec.loader.exec_module = lambda module: without_stderr(load, module)
         return spec
 
 
-def _without_stderr(function, *arguments):
+def without_stderr(function, *arguments):
+    """What a function returns; what its libraries write past sys.stderr meanwhile is dropped."""
     with contextlib.ExitStack() as stack:
         kept = os.dup(2)
         stack.callback(os.close, kept)

@@ -177,6 +177,7 @@ def _show(args, members, split, evaluated, logs, say):
     picture = logs / f"confusion-{split}.png"
     plots.confusion_matrix(result["confusion"], classes, picture, f"{split}: {title}")
     say(f"confusion matrix: {picture}")
+    _show_calibration(result["calibration"], split, title, logs, say)
     if args.predictions:
         path = _per_split(args, args.predictions, split)
         _write_predictions(path, faces, predicted, probabilities, classes)
@@ -185,6 +186,17 @@ def _show(args, members, split, evaluated, logs, say):
         path = _per_split(args, args.mistakes, split)
         plots.mistakes(faces, predicted, probabilities, classes, path)
         say(f"mistakes: {path}")
+
+
+def _show_calibration(figures, split, title, logs, say):
+    from fer2013_tf import plots_of_trust, report
+
+    say(report.calibration_line(figures))
+    if set(figures["temperatures"]) == {1.0}:
+        say("no temperature was fitted for these weights; train anew to have one")
+    picture = logs / f"reliability-{split}.png"
+    plots_of_trust.reliability(figures, picture, f"{split}: {title}")
+    say(f"reliability diagram: {picture}")
 
 
 def _per_split(args, file, split):

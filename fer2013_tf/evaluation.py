@@ -1,7 +1,7 @@
 """Ensembles of checkpoints, evaluated exactly: who the members are and what they answer.
 
 members = evaluation.find_members("ckpt", "lenet", "last5")
-answers = evaluation.answers(members, faces.images, tta="flip")   # [members, n, classes]
+logits = evaluation.answers(members, faces.images, tta="flip")   # [members, views, n, classes]
 """
 
 from typing import NamedTuple
@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from tqdm import tqdm
 
-from fer2013_tf import checkpoints, emotions, metrics, records
+from fer2013_tf import calibration, checkpoints, emotions, metrics, records
 from fer2013_tf.errors import UserError
 from fer2013_tf.recipes import Recipe
 
@@ -24,6 +24,7 @@ class Member(NamedTuple):
     path: str  # checkpoint prefix or .npz
     recipe: Recipe
     data: dict
+    temperature: float  # fitted on PublicTest; 1 where it was not
 
 
 def choose_run(root, name):
@@ -79,8 +80,9 @@ def _of_run(root, name, wanted):
         known = ", ".join(r.name for r in checkpoints.runs(root)) or "none"
         raise UserError(f"{run.folder}: no such run; there are: {known}")
     recipe, settings = run.read()
+    fitted = run.temperatures()
     return [
-        Member(f"{name}:{c.step}", str(c.prefix), recipe, settings["data"])
+        Member(f"{name}:{c.step}", str(c.prefix), recipe, settings["data"], fitted.get(c.step, 1.0))
         for c in checkpoints.select(run, wanted)
     ]
 
@@ -94,11 +96,12 @@ def shipped():
             "or pack it with: python -m fer2013_tf.ship --run NAME"
         )
     recipe, settings = checkpoints.read_recipe(checkpoints.SHIPPED / "recipe.json")
-    return Member(checkpoints.SHIPPED_NAME, str(path), recipe, settings["data"])
+    temperature = settings.get("temperature", 1.0)
+    return Member(checkpoints.SHIPPED_NAME, str(path), recipe, settings["data"], temperature)
 
 
-def answers(members, images, *, tta="none", kind="probabilities", precision="float32"):
-    """Each member's probabilities (or logits) for every picture: [members, n, classes].
+def answers(members, images, *, tta="none", precision="float32"):
+    """Each member's logits for every picture's views: float32 [members, views, n, classes].
 
     images: uint8 [n, h, w] of the members' picture size. precision: see `inference.Classifier`. One
     graph serves all members of one net.
@@ -119,10 +122,7 @@ def answers(members, images, *, tta="none", kind="probabilities", precision="flo
                 )
                 built = member.recipe, member.data
             classifier.load(checkpoints.read_shadows(member.path), where=member.path)
-            if kind == "logits":
-                results.append(classifier.logits(images))
-            else:
-                results.append(classifier.probabilities(images, tta))
+            results.append(classifier.views(images, tta))
             bar.update()
     finally:
         bar.close()
@@ -132,16 +132,18 @@ def answers(members, images, *, tta="none", kind="probabilities", precision="flo
 
 
 def evaluate_split(members, folder, split, *, combine, tta):
-    """One split: (metrics.evaluate's result with "members", faces, predicted, probabilities).
+    """One split: (metrics.evaluate's result with more, faces, predicted, probabilities).
 
-    predicted: int64 [n], the ensemble's answers. probabilities: float64 [n, classes], the members'
-    mean, also where `combine` is "vote".
+    More are "members" and "calibration" (see `_calibration`). predicted: int64 [n], the ensemble's
+    answers. probabilities: float64 [n, classes], the members' mean at temperature 1, also where
+    `combine` is "vote".
     """
     manifest = records.load(folder)
     _check_data(members[0], manifest, folder)
     faces = records.read(folder, split)
-    each = answers(members, faces.images, tta=tta)
-    predicted, probabilities = metrics.combine(each, combine), each.mean(axis=0, dtype=np.float64)
+    logits = answers(members, faces.images, tta=tta)
+    each = calibration.probabilities(logits).mean(axis=1)
+    predicted, probabilities = metrics.combine(each, combine), each.mean(axis=0)
     duplicated = None
     if split != emotions.TRAINING and "report" in manifest:
         duplicated = np.isin(faces.rows, manifest["report"]["rows_also_in_training"][split])
@@ -156,7 +158,24 @@ def evaluate_split(members, folder, split, *, combine, tta):
         {"name": m.name, "accuracy": float((p.argmax(axis=1) == faces.labels).mean())}
         for m, p in zip(members, each)
     ]
+    result["calibration"] = _calibration(members, logits, faces.labels)
     return result, faces, predicted, probabilities
+
+
+def _calibration(members, logits, labels):
+    """How far confidence and accuracy are apart, before scaling by temperature and after it.
+
+    {"temperatures": a member, "before", "after": {"error": expected calibration error, 0..1,
+    "loss": cross-entropy in nats, "bins": `calibration.reliability`}}
+    """
+    temperatures = [member.temperature for member in members]
+    result = {"temperatures": temperatures}
+    for name, used in (("before", [1.0] * len(members)), ("after", temperatures)):
+        chances = calibration.combined(logits, used)
+        bins = calibration.reliability(chances, labels)
+        loss = metrics.cross_entropy(chances, labels)
+        result[name] = {"error": calibration.expected_error(bins), "loss": loss, "bins": bins}
+    return result
 
 
 def _check_data(member, manifest, folder):

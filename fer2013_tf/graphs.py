@@ -45,6 +45,7 @@ class EvalGraph(NamedTuple):
     logits: tf.Tensor  # float32 [n, classes]
     probabilities: tf.Tensor  # float32 [n, classes]
     end_points: dict
+    heat: tf.Tensor | None  # Grad-CAM of the likeliest class, where it was asked for, see `_heat`
     assign: dict  # variable name -> (placeholder, assign op)
     prepare: tf.Operation  # to be run after the variables were assigned
 
@@ -139,11 +140,11 @@ def _scale():
     return tf.get_variable("learning_rate_scale", [], tf.float32, one, trainable=False)
 
 
-def build_eval(recipe, data, *, precision="float32", spectral=False):
+def build_eval(recipe, data, *, precision="float32", spectral=False, heat=False):
     """The evaluation graph: no dropout, no augmentation, moving statistics, nothing that updates.
 
     data: classes, size, mean and deviation, as in the manifest or recipe.json. precision, spectral:
-    as in `build_train`; both pay for batches.
+    as in `build_train`; both pay for batches. heat: whether to build Grad-CAM too.
     """
     with tf.Graph().as_default() as graph:
         images = tf.placeholder(tf.uint8, [None, *data["size"]], "images")
@@ -158,6 +159,7 @@ def build_eval(recipe, data, *, precision="float32", spectral=False):
         probabilities = tf.nn.softmax(logits, name="probabilities")
         if ledger.updates:
             raise AssertionError(f"{recipe.net} updates variables in evaluation")
+        warmth = _heat(logits, end_points) if heat else None
         assign = {}
         with tf.name_scope("restore"):
             for variable in tf.global_variables():
@@ -165,7 +167,26 @@ def build_eval(recipe, data, *, precision="float32", spectral=False):
                 assign[variable.op.name] = value, variable.assign(value).op
             prepare = tf.group(*ledger.prepare)
         graph.finalize()
-    return EvalGraph(graph, images, logits, probabilities, end_points, assign, prepare)
+    return EvalGraph(graph, images, logits, probabilities, end_points, warmth, assign, prepare)
+
+
+def _heat(logits, end_points):
+    """Grad-CAM (Selvaraju et al. 2017): float32 [n, h, w], 0 and above, of the likeliest class.
+
+    Over the deepest maps that the logits hang on: each channel by the mean of its gradient, summed;
+    what speaks against the class is left out.
+    """
+    with tf.name_scope("heat"):
+        likeliest = tf.reduce_sum(tf.reduce_max(logits, axis=1))
+        for maps in reversed(list(end_points.values())):
+            if maps.shape.rank == 4 and min(maps.shape.as_list()[1:3]) > 1:
+                (gradient,) = tf.gradients(likeliest, [maps])
+                if gradient is not None:
+                    break
+        else:
+            raise UserError("this net has no maps to show: its end points are single numbers")
+        weights = tf.reduce_mean(gradient, axis=[1, 2], keepdims=True)
+        return tf.cast(tf.nn.relu(tf.reduce_sum(weights * maps, axis=-1)), tf.float32)
 
 
 def steps_per_epoch(recipe, data):

@@ -21,14 +21,15 @@ class Classifier:
 
     In float32 whatever the training computes in, so that every command gives the same figures,
     unless another precision is asked for. single: for a few pictures a call; neither bfloat16 nor
-    transforming a convolution's kernel pays for those.
+    transforming a convolution's kernel pays for those. heat: whether to build Grad-CAM too.
     """
 
-    def __init__(self, recipe, data, *, precision="float32", single=False):
-        if single:
+    def __init__(self, recipe, data, *, precision="float32", single=False, heat=False):
+        if single or heat:
             precision = "float32"
-        spectral = not single and devices.spectral_pays(precision)
-        self.net = graphs.build_eval(recipe, data, precision=precision, spectral=spectral)
+        spectral = not (single or heat) and devices.spectral_pays(precision)
+        how = {"precision": precision, "spectral": spectral, "heat": heat}
+        self.net = graphs.build_eval(recipe, data, **how)
         self._session = tf.Session(graph=self.net.graph, config=devices.session_config())
 
     def __enter__(self):
@@ -79,9 +80,14 @@ class Classifier:
         """uint8 [n, h, w] -> float32 [n, classes]."""
         return self.run(self.net.logits, images)
 
-    def probabilities(self, images, tta="none"):
-        """uint8 [n, h, w] -> float32 [n, classes]; tta="flip" averages with the mirror image."""
-        straight = self.run(self.net.probabilities, images)
-        if tta == "none":
-            return straight
-        return (straight + self.run(self.net.probabilities, images[:, :, ::-1])) / 2
+    def views(self, images, tta="none"):
+        """Logits of each picture's views: uint8 [n, h, w] -> float32 [views, n, classes].
+
+        tta: "none" for the picture alone, "flip" for it and its mirror image.
+        """
+        turned = {"none": [images], "flip": [images, images[:, :, ::-1]]}[tta]
+        return np.stack([self.logits(each) for each in turned])
+
+    def probabilities(self, images):
+        """uint8 [n, h, w] -> float32 [n, classes], as the net gives them, at temperature 1."""
+        return self.run(self.net.probabilities, images)

@@ -1,20 +1,25 @@
-"""The command that reads the expression off pictures: `python -m fer2013_tf.predict`."""
+"""The command that reads expressions off pictures, films and the camera:
+`python -m fer2013_tf.predict`."""
 
 import argparse
-import json
 import sys
 
-from fer2013_tf import checkpoints, command, devices
+from fer2013_tf import checkpoints, command, detectors, devices, faces, tracking
 from fer2013_tf.errors import UserError
 
 EXAMPLES = """\
 examples:
-  python -m fer2013_tf.predict face.jpg
-  python -m fer2013_tf.predict *.png --run lenet
-  python -m fer2013_tf.predict face.jpg --json
+  python -m fer2013_tf.predict people.jpg                      every face in it
+  python -m fer2013_tf.predict holiday/ --annotate out --csv faces.csv
+  find . -name "*.jpg" | python -m fer2013_tf.predict - --json > faces.jsonl
+  python -m fer2013_tf.predict face.png --faces none           the picture is a cropped face
+  python -m fer2013_tf.predict people.jpg --sheet sheet.png --explain inside
+  python -m fer2013_tf.predict people.jpg --run lenet --ensemble last5 --tta flip
+  python -m fer2013_tf.predict --video film.mp4 --out read.mp4 --csv film.csv --timeline film.png
+  python -m fer2013_tf.predict --video 0                       the camera, in a window; q ends it
 
-The middle square of each picture is taken, so let the face fill it. Scores are the net's outputs
-before the softmax, larger is likelier. With --json: one line a picture.
+Scores are the net's outputs before the softmax, larger is likelier. Probabilities are scaled by the
+temperature fitted on PublicTest (docs/faces.md). What not to use them for: docs/model-card.md.
 """
 
 
@@ -22,96 +27,167 @@ def parser():
     """The command line."""
     result = argparse.ArgumentParser(
         prog="python -m fer2013_tf.predict",
-        description="Print class scores and probabilities of the expression in each picture.",
+        description="Find the faces in pictures or a film and print the expression of each.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    add = result.add_argument
-    add("pictures", metavar="PICTURE", nargs="+", help="picture files")
+    result.add_argument(
+        "pictures",
+        metavar="PICTURE",
+        nargs="*",
+        help="files, folders, patterns; - reads names from standard input",
+    )
+    _add_weights(result.add_argument_group("who answers"))
+    _add_faces(result.add_argument_group("faces"))
+    _add_outputs(result.add_argument_group("what is written"))
+    _add_video(result.add_argument_group("film and camera"))
+    return result
+
+
+def _add_weights(group):
+    add = group.add_argument
     add(
         "--run",
         metavar="NAME",
         default=checkpoints.SHIPPED_NAME,
-        help="run under --ckpt whose best checkpoint answers (default: the shipped weights)",
+        help="run under --ckpt (default: the shipped weights)",
     )
-    command.add_folders(result, ckpt="where the runs are")
-    add("--json", action="store_true", help="one JSON object a line")
+    command.add_folders(group, ckpt="where the runs are")
+    add(
+        "--ensemble",
+        metavar="WHICH",
+        default="best",
+        help="checkpoints whose probabilities are averaged, as in eval (default: %(default)s)",
+    )
+    add(
+        "--tta",
+        choices=("none", "flip"),
+        default="none",
+        help="flip: average with the mirrored face (default: %(default)s)",
+    )
     add(
         "--precision",
         choices=devices.PRECISIONS,
         default="float32",
-        help="bfloat16 takes 40 %% less time for many pictures on CPUs that have it; probabilities "
+        help="bfloat16 takes 40 %% less time for many faces on CPUs that have it; probabilities "
         "move by 0.002 on average, at times by 0.05 (default: %(default)s)",
     )
-    return result
+
+
+def _add_faces(group):
+    add = group.add_argument
+    add(
+        "--faces",
+        choices=("detect", "centre", "none"),
+        help="find them; take the middle square of each picture; take each picture as a face "
+        "(default: detect where the extra [faces] is installed, else centre)",
+    )
+    add(
+        "--detector",
+        choices=detectors.names(),
+        default=detectors.DEFAULT,
+        help="what finds them (default: %(default)s)",
+    )
+    add(
+        "--framing",
+        choices=sorted(faces.FRAMINGS),
+        default="level",
+        help="as FER2013 frames faces, turned until the eyes are level, or upright; or by the eyes "
+        "alone, as the third article does (default: %(default)s)",
+    )
+    add(
+        "--min-confidence",
+        type=float,
+        metavar="P",
+        default=0.0,
+        help='0 to 1: readings less sure than this are "uncertain" (default: %(default)s)',
+    )
+
+
+def _add_outputs(group):
+    add = group.add_argument
+    add("--json", action="store_true", help="one JSON object a face, a line each")
+    add("--csv", metavar="FILE", help="write a row a face; of a film a row a face and frame")
+    add("--annotate", metavar="DIR", help="write the pictures with boxes, labels and bars")
+    add("--sheet", metavar="FILE.png", help="write a contact sheet: pictures, crops, bars")
+    add(
+        "--explain",
+        metavar="DIR",
+        help="write a figure a face: what the layers make of it, and where the answer comes from",
+    )
+
+
+def _add_video(group):
+    add = group.add_argument
+    add("--video", metavar="FILE|N", help="read a film, or camera N (0 is the first)")
+    add("--out", metavar="FILE.mp4", help="write the film with what was read drawn in")
+    add("--timeline", metavar="FILE.png", help="draw the probabilities over time, a panel a person")
+    add(
+        "--smooth",
+        choices=sorted(tracking.SMOOTHERS),
+        default="mode",
+        help="what is shown of a person: the commonest of the last 10 answers, a running mean, or "
+        "each frame's own (default: %(default)s)",
+    )
+    add("--no-window", action="store_true", help="of the camera show nothing; Ctrl-C ends it")
 
 
 def run(args):
-    """Answers for each picture; bad ones are listed last. Returns the exit status."""
-    from fer2013_tf import evaluation, faces
+    """Answers for pictures or a film. Returns the exit status."""
+    _check(args)
+    if args.video is not None:
+        from fer2013_tf import reading_video
 
-    (member,) = evaluation.find_members(args.ckpt, args.run, "best")
-    precision, _ = devices.choose_precision(args.precision)
-    crops, names, bad = [], [], []
-    for name in args.pictures:
-        try:
-            picture = faces.open_picture(name)
-            crops.append(faces.centre_crop(picture.image, member.data["size"]))
-            names.append(name)
-            if picture.note:
-                print(f"note: {command.printable(picture.note)}", file=sys.stderr)
-        except UserError as error:
-            bad.append(str(error))
-    if crops:
-        _answer(member, crops, names, precision=precision, as_json=args.json)
-    if bad:
-        raise UserError(f"{len(bad)} of {len(args.pictures)} pictures not read", bad)
-    return 0
+        return reading_video.run(args, recognizer(args, many=False))
+    from fer2013_tf import inference, pictures, reading_pictures
+
+    names = list(pictures.expand(args.pictures))
+    if not names:
+        raise UserError("-: no names came from standard input")
+    reading_pictures.check_outputs(args)
+    return reading_pictures.run(args, names, recognizer(args, many=len(names) > inference.FEW))
 
 
-def _answer(member, crops, names, *, precision, as_json):
-    import numpy as np
+def recognizer(args, *, many):
+    """What the options ask for; says so where faces cannot be found."""
+    from fer2013_tf.recognizer import Recognizer
 
-    from fer2013_tf import evaluation
-
-    crops = np.stack(crops)
-    (logits,) = evaluation.answers([member], crops, kind="logits", precision=precision)
-    logits = logits.astype(np.float64)
-    exponents = np.exp(logits - logits.max(axis=1, keepdims=True))
-    probabilities = exponents / exponents.sum(axis=1, keepdims=True)
-    for name, scores, chances in zip(names, logits, probabilities):
+    if args.faces is None and not detectors.installed(args.detector):
         print(
-            _line(name, member, scores, chances)
-            if as_json
-            else _text(name, member, scores, chances)
+            "note: no face detector is installed, the middle square of each picture is taken; "
+            f"to have one: {detectors.EXTRA}",
+            file=sys.stderr,
         )
-
-
-def _line(name, member, scores, chances):
-    classes = member.data["classes"]
-    return json.dumps(
-        {
-            "picture": name,
-            "expression": classes[int(chances.argmax())],
-            "probabilities": {c: round(float(p), 6) for c, p in zip(classes, chances)},
-            "scores": {c: round(float(s), 4) for c, s in zip(classes, scores)},
-            "weights": member.name,
-        }
+    precision, _ = devices.choose_precision(args.precision)
+    return Recognizer(
+        args.run,
+        ckpt=args.ckpt,
+        ensemble=args.ensemble,
+        tta=args.tta,
+        faces=args.faces or ("detect" if detectors.installed(args.detector) else "centre"),
+        detector=args.detector,
+        framing=args.framing,
+        min_confidence=args.min_confidence,
+        precision=precision,
+        many=many,
     )
 
 
-def _text(name, member, scores, chances):
-    classes = [c.capitalize() for c in member.data["classes"]]
-    best = int(chances.argmax())
-    columns = [max(len(c), 7) + 2 for c in classes]
-    rows = [
-        ("", [c.rjust(w) for c, w in zip(classes, columns)]),
-        ("score", [f"{s:.2f}".rjust(w) for s, w in zip(scores, columns)]),
-        ("probability", [f"{100 * p:.1f} %".rjust(w) for p, w in zip(chances, columns)]),
-    ]
-    lines = [f"  {title:<11}{''.join(cells)}" for title, cells in rows]
-    answer = f"{command.printable(name)}: {classes[best]} ({100 * chances[best]:.1f} %)"
-    return "\n".join([answer, *lines])
+def _check(args):
+    if not 0 <= args.min_confidence <= 1:
+        raise UserError(f"--min-confidence {args.min_confidence}: give 0 to 1")
+    if args.video is None:
+        if not args.pictures:
+            raise UserError("no pictures: name files, folders or patterns, or a film with --video")
+        for option in ("out", "timeline", "no_window"):
+            if getattr(args, option):
+                raise UserError(f"--{option.replace('_', '-')}: only with --video")
+        return
+    if args.pictures:
+        raise UserError(f"--video: reads one film, no pictures ({args.pictures[0]})")
+    for option in ("annotate", "sheet", "explain"):
+        if getattr(args, option):
+            raise UserError(f"--{option}: only for pictures; of a film there are --out, --timeline")
 
 
 def main(argv=None):

@@ -17,6 +17,20 @@ def table(result, classes, title):
     return "\n\n".join(parts) + "\n"
 
 
+def calibration_line(figures):
+    """`metrics`-like dict "calibration" of an evaluation -> a line: error and loss, both ways."""
+    temperatures = figures["temperatures"]
+    if len(temperatures) == 1:
+        by = f"temperature {temperatures[0]:.3f}"
+    else:
+        by = f"temperatures {min(temperatures):.3f} to {max(temperatures):.3f}"
+    before, after = (
+        f"{100 * figures[when]['error']:.2f} % (cross-entropy {figures[when]['loss']:.4f})"
+        for when in ("before", "after")
+    )
+    return f"calibration error {before}; scaled by {by}: {after}"
+
+
 def members_table(members, ensemble_accuracy):
     """Each member's accuracy in percent and its distance to the ensemble's, the ensemble last.
 

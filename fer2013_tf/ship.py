@@ -56,7 +56,9 @@ def run(args):
     np.savez_compressed(buffer, **dict(sorted(packed.items())))
     files.write_atomically(out / checkpoints.WEIGHTS, buffer.getvalue())
     origin = {"run": args.run, "step": chosen.step, "chosen": args.checkpoint}
-    checkpoints.write_recipe(out / "recipe.json", recipe, {**settings, "from": origin})
+    temperature = this.temperatures().get(chosen.step, 1.0)
+    settings = {**settings, "from": origin, "temperature": temperature}
+    checkpoints.write_recipe(out / "recipe.json", recipe, settings)
     size = len(buffer.getvalue()) / 2**20
     print(f"{out / checkpoints.WEIGHTS}: step {chosen.step} of {args.run}, {size:.1f} MB")
     return 0

@@ -16,6 +16,7 @@ import tensorflow.compat.v1 as tf
 from tqdm import tqdm
 
 from fer2013_tf import (
+    calibration,
     checkpoints,
     devices,
     emotions,
@@ -136,8 +137,8 @@ class Trainer:
                 return known[checkpoint.step]
             shadows = checkpoints.read_shadows(checkpoint.prefix)
             classifier.load(shadows, where=checkpoint.prefix)
-            accuracy, _ = _figures(classifier, self.pictures[1])
-            return _score({"step": checkpoint.step, "public_accuracy": accuracy})
+            public = _figures(classifier, self.pictures[1])
+            return _score({"step": checkpoint.step, "public_accuracy": public["accuracy"]})
         return -1.0
 
     def _promote(self):
@@ -237,27 +238,26 @@ class Trainer:
         """Accuracy of the shadow variables on PublicTest and on as many Training pictures."""
         seconds = time.monotonic() - self.started
         classifier.load(checkpoints.shadows_of(values), where=f"step {step}")
-        (train, train_loss), (public, public_loss) = (
-            _figures(classifier, faces) for faces in self.pictures
-        )
+        train, public = (_figures(classifier, faces) for faces in self.pictures)
         entry = {
             "epoch": step // self.epoch_steps,
             "step": step,
             "loss": float(np.mean(self.losses)),
-            "train_accuracy": train,
-            "public_accuracy": public,
-            "train_loss": train_loss,
-            "public_loss": public_loss,
+            "train_accuracy": train["accuracy"],
+            "public_accuracy": public["accuracy"],
+            "train_loss": train["loss"],
+            "public_loss": public["loss"],
+            "temperature": public["temperature"],
             "learning_rate": float(rate),
             "seconds": seconds,
         }
         self.history.append(entry)
         self.run.write_history(self.history)
         figures = {
-            "accuracy/Training": train,
-            "accuracy/PublicTest": public,
-            "cross_entropy/Training": train_loss,
-            "cross_entropy/PublicTest": public_loss,
+            "accuracy/Training": train["accuracy"],
+            "accuracy/PublicTest": public["accuracy"],
+            "cross_entropy/Training": train["loss"],
+            "cross_entropy/PublicTest": public["loss"],
         }
         known = {tag: value for tag, value in figures.items() if value is not None}
         self.log.add(summaries.scalar_values(known), step)
@@ -308,12 +308,16 @@ def _watched_pictures(folder, seed):
 
 
 def _figures(classifier, faces):
-    """(accuracy, cross-entropy) on pictures; None of none."""
+    """Accuracy, loss (cross-entropy) and temperature (see calibration) on pictures; None of
+    none."""
     if faces is None:
-        return None, None
-    probabilities = classifier.probabilities(faces.images)
-    accuracy = (probabilities.argmax(axis=1) == faces.labels).mean()
-    return float(accuracy), metrics.cross_entropy(probabilities, faces.labels)
+        return dict.fromkeys(("accuracy", "loss", "temperature"))
+    logits = classifier.logits(faces.images)
+    return {
+        "accuracy": float((logits.argmax(axis=1) == faces.labels).mean()),
+        "loss": metrics.cross_entropy(calibration.probabilities(logits), faces.labels),
+        "temperature": calibration.fit(logits, faces.labels),
+    }
 
 
 def _score(entry):

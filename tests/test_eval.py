@@ -7,7 +7,17 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from fer2013_tf import checkpoints, eval, evaluation, metrics, records, ship, train, watching
+from fer2013_tf import (
+    calibration,
+    checkpoints,
+    eval,
+    evaluation,
+    metrics,
+    records,
+    ship,
+    train,
+    watching,
+)
 from fer2013_tf.errors import UserError
 from tests import toy
 
@@ -31,7 +41,7 @@ def test_json_has_the_promised_shape_and_adds_up(folder, whole, tmp_path, capsys
     for split in result["splits"].values():
         assert set(split) == {
             *("n", "accuracy", "ci95", "accuracy_dedup", "n_dedup", "loss"),
-            *("confusion", "per_class", "members"),
+            *("confusion", "per_class", "members", "calibration"),
         }
         table = np.array(split["confusion"])
         assert table.sum() == split["n"] == 10
@@ -45,11 +55,12 @@ def test_json_has_the_promised_shape_and_adds_up(folder, whole, tmp_path, capsys
 def test_the_ensemble_is_the_mean_of_its_members(folder, whole):
     members = evaluation.find_members(whole / "ckpt", "r", "last3")
     faces = records.read(folder, "PublicTest")
-    each = evaluation.answers(members, faces.images)
+    logits = evaluation.answers(members, faces.images)
+    assert logits.shape == (3, 1, 10, 7)
+    each = calibration.probabilities(logits[:, 0])
     result, _, predicted, combined = evaluation.evaluate_split(
         members, folder, "PublicTest", combine="mean", tta="none"
     )
-    assert each.shape == (3, 10, 7)
     np.testing.assert_allclose(combined, each.mean(axis=0), rtol=1e-5)
     assert (predicted == combined.argmax(axis=1)).all()
     expected = metrics.evaluate(each.mean(axis=0), faces.labels, members[0].data["classes"])
@@ -80,10 +91,30 @@ def test_flip_averages_with_the_mirror_image(folder, whole):
     members = evaluation.find_members(whole / "ckpt", "r", "latest")
     images = records.read(folder, "PublicTest").images
     straight, mirrored, both = (
-        evaluation.answers(members, pictures, tta=tta)
+        evaluation.answers(members, pictures, tta=tta)[0]
         for pictures, tta in ((images, "none"), (images[:, :, ::-1], "none"), (images, "flip"))
     )
-    np.testing.assert_allclose(both, (straight + mirrored) / 2, rtol=1e-5)
+    np.testing.assert_allclose(both, [straight[0], mirrored[0]], rtol=1e-5)
+    _, _, _, combined = evaluation.evaluate_split(
+        members, folder, "PublicTest", combine="mean", tta="flip"
+    )
+    np.testing.assert_allclose(combined, calibration.probabilities(both).mean(axis=0), rtol=1e-5)
+
+
+def test_each_member_is_scaled_by_its_own_temperature(folder, whole, tmp_path):
+    entries = {e["step"]: e for e in checkpoints.Run(whole / "ckpt", "r").history()}
+    members = evaluation.find_members(whole / "ckpt", "r", "last2")
+    assert [m.temperature for m in members] == [entries[s]["temperature"] for s in (6, 8)]
+    faces = records.read(folder, "PublicTest")
+    logits = evaluation.answers(members, faces.images)
+    for member, (own,) in zip(members, logits):
+        assert member.temperature == pytest.approx(calibration.fit(own, faces.labels), rel=0.01)
+    figures = evaluated(folder, whole, tmp_path, "--ensemble", "last2")["splits"]["PublicTest"]
+    scaled = calibration.combined(logits, [m.temperature for m in members])
+    loss = metrics.cross_entropy(scaled, faces.labels)
+    assert figures["calibration"]["after"]["loss"] == pytest.approx(loss, rel=1e-4)
+    assert loss < figures["calibration"]["before"]["loss"] == pytest.approx(figures["loss"])
+    assert (whole / "logs" / "r" / "reliability-PublicTest.png").stat().st_size > 5000
 
 
 def test_evaluation_uses_the_shadows(folder, whole):
@@ -221,8 +252,10 @@ def test_shipped_weights_answer_like_the_checkpoint(folder, whole, tmp_path, mon
     assert (tmp_path / "weights.npz").stat().st_size < 8 * 2**20
     images = records.read(folder, "PublicTest").images
     (member,) = evaluation.find_members(whole / "ckpt", "r", "latest")
-    theirs = evaluation.answers([evaluation.shipped()], images)
-    np.testing.assert_allclose(theirs, evaluation.answers([member], images), atol=0.01)
+    shipped = evaluation.shipped()
+    assert shipped.temperature == member.temperature != 1.0
+    theirs = evaluation.answers([shipped], images)
+    np.testing.assert_allclose(theirs, evaluation.answers([member], images), atol=0.02)
     # Where there is no run, the shipped weights answer, and eval says so.
     empty = words(folder, whole, "--ckpt", tmp_path / "none", run=None)
     assert eval.main(empty) == 0

@@ -246,7 +246,12 @@ def test_the_whole_way_with_ten_classes_at_128x128(tmp_path, capsys, colour):
     assert figures["Training"]["accuracy"] > 0.7 and figures["PublicTest"]["n"] > 5
     capsys.readouterr()
     picture = str(tmp_path / "pictures" / "sign 7-3.png")
-    assert predict.main([picture, "--run", "signs", "--ckpt", str(tmp_path / "ckpt")]) == 0
+    assert (
+        predict.main(
+            [picture, "--faces", "none", "--run", "signs", "--ckpt", str(tmp_path / "ckpt")]
+        )
+        == 0
+    )
     assert "ign 7" in capsys.readouterr().out
 
 

@@ -117,6 +117,7 @@ def cases(scratch, share=1.0):
     refused, same = make(scratch / "pictures")
     plain = scratch / "pictures" / "plain.png"
     words = ["fer2013_tf.predict", plain, *refused, *same, "--run", "r", "--ckpt", root / "ckpt"]
+    words += ["--faces", "centre"]
     ended = harness.run([*words, "--json"])
     yield Case("predict: status 2, one error", _status(ended))
     answers = {

