@@ -44,7 +44,7 @@ demo: $(VENV)/.installed
 	@echo "TensorBoard: $(VENV)/bin/tensorboard --logdir demo/logs"
 
 test: $(VENV)/.installed-dev
-	$(PY) -m pytest $(ARGS)
+	$(PY) -m pytest --numprocesses 2 --dist loadfile $(ARGS)
 
 lint: $(VENV)/.installed-dev
 	$(PY) -m ruff check .

@@ -139,7 +139,7 @@ def evaluate_split(members, folder, split, *, combine, tta):
     `combine` is "vote".
     """
     manifest = records.load(folder)
-    _check_data(members[0], manifest, folder)
+    check_data(members[0], manifest, folder)
     faces = records.read(folder, split)
     logits = answers(members, faces.images, tta=tta)
     each = calibration.probabilities(logits).mean(axis=1)
@@ -178,7 +178,8 @@ def _calibration(members, logits, labels):
     return result
 
 
-def _check_data(member, manifest, folder):
+def check_data(member, manifest, folder):
+    """Raises UserError where the classes or the size of records are not the weights'."""
     for key in ("classes", "size"):
         if member.data[key] != manifest[key]:
             raise UserError(

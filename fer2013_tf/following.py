@@ -44,7 +44,7 @@ class Follower:
         image = Image.fromarray(pixels)
         grey = _small_grey(pixels)
         if self._before is None or self._since >= self.every:
-            people = self.people.update(self.recognizer.find(image))
+            people = self.people.update(self.recognizer.find(image, closely=False))
             self._since = 0
         else:
             people = self.people.present()

@@ -107,15 +107,18 @@ class Recognizer:
             )
         return Image.fromarray(array)
 
-    def find(self, image):
-        """The faces in a PIL image of mode L or RGB: [faces.Face], left to right."""
+    def find(self, image, *, closely=True):
+        """The faces in a PIL image of mode L or RGB: [faces.Face], left to right.
+
+        closely: whether to spend more time on small faces.
+        """
         width, height = image.size
         if self.faces == "none":
             return [faces.Face((0.0, 0.0, float(width), float(height)))]
         if self.faces == "centre":
             return [faces.centre_face(image)]
         with self._one_at_a_time:
-            return self._find(image)
+            return self._find(image, closely=closely)
 
     def crop(self, image, face):
         """What the nets are fed of a face: uint8 of the nets' size."""

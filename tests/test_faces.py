@@ -131,6 +131,29 @@ def test_two_faces_from_left_to_right_and_none_in_coffee(blazeface):
     assert blazeface(Image.new("L", (10, 300))) == []
 
 
+@pytest.mark.parametrize("size", [(300, 200), (640, 480), (333, 1500), (4000, 3000)])
+def test_parts_cover_the_picture_and_overlap(size):
+    from fer2013_tf.detectors import blazeface
+
+    found = blazeface.parts(size)
+    assert bool(found) == (max(size) >= 320)
+    seen = np.zeros((size[1] // 10 + 1, size[0] // 10 + 1), int)
+    for left, top, right, bottom in found:
+        assert 0 <= left < right <= size[0] and 0 <= top < bottom <= size[1]
+        seen[-(-top // 10) : bottom // 10 + 1, -(-left // 10) : right // 10 + 1] += 1
+    if found:
+        assert seen.min() >= 1 and seen.max() >= 2
+
+
+def test_looking_closely_finds_smaller_faces(blazeface):
+    wide = Image.new("RGB", (900, 700), "grey")
+    wide.paste(Image.fromarray(ASTRONAUT).resize((200, 200)), (500, 300))
+    (face,) = blazeface(wide)
+    left, top, right, bottom = face.box
+    assert 555 < left < 572 and 322 < top < 338 and 25 < right - left < 45
+    assert blazeface(wide, closely=False) == []
+
+
 def test_haar_finds_the_same_face(astronaut):
     (face,) = detectors.load("haar")(Image.fromarray(ASTRONAUT))
     from fer2013_tf.tracking import overlap

@@ -201,9 +201,9 @@ def test_a_slow_machine_looks_for_faces_less_often(whole, monkeypatch):
     with Recognizer("r", ckpt=whole / "ckpt", faces="detect") as recognizer:
         find = recognizer.find
 
-        def slowly(image):
+        def slowly(image, **options):
             clock[0] += cost[0]
-            return find(image)
+            return find(image, **options)
 
         monkeypatch.setattr(recognizer, "find", slowly)
         follower, cost = following.Follower(recognizer, rate=25.0), [0.2]

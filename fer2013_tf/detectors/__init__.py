@@ -1,7 +1,7 @@
 """Finding faces: one detector a file, each with `load() -> find`, found by its name.
 
     find = detectors.load("blazeface")
-    for face in find(image): ...          # faces.Face, from left to right
+    for face in find(image, closely=True): ...      # faces.Face, from left to right
 
 A detector's weights come in a package of the extra `[faces]`; nothing is downloaded at run time.
 How they compare: docs/faces.md.
@@ -22,8 +22,9 @@ def names():
 
 
 def load(name):
-    """The function find(image of mode L or RGB) -> [faces.Face], left to right; not thread-safe.
+    """The function find(image of mode L or RGB, *, closely=True) -> [faces.Face], left to right.
 
+    closely: whether to spend more time on small faces. The function is not thread-safe.
     Raises UserError where the detector, or the package it needs, is not there.
     """
     if name not in names():

