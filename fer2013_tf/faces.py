@@ -81,10 +81,14 @@ def _decoded(path):
     if min(picture.size) < SMALLEST:
         raise UserError(f"{path}: {width}x{height} pixels; a face takes {SMALLEST} at least")
     note = f"{path}: the first of its {frames} frames is taken" if frames > 1 else None
-    return Picture(_grey_or_rgb(picture, path), note)
+    return Picture(grey_or_rgb(picture, path), note)
 
 
-def _grey_or_rgb(picture, path):
+def grey_or_rgb(picture, path):
+    """A PIL image of any mode as L or RGB: 16 bits scaled to 8, what is transparent white.
+
+    Raises UserError naming `path` for 32 bits a pixel.
+    """
     if picture.mode in _SIXTEEN_BITS:
         return Image.fromarray((np.asarray(picture, np.uint16) >> 8).astype(np.uint8))
     if picture.mode in ("I", "F"):

@@ -39,7 +39,8 @@ def curves(histories, path, title):
         axes.set_xlabel("epoch", color=plots.INK)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     handles, labels = rows[0, 0].get_legend_handles_labels()
-    columns = min(5, len(labels))
+    # As many side by side as the figure is wide.
+    columns = max(1, min(5, len(labels), 130 // (max(map(len, labels)) + 8)))
     figure.legend(handles, labels, loc="outside lower center", ncols=columns, frameon=False)
     figure.suptitle(title, x=0.02, ha="left", color=plots.INK, fontweight="bold")
     plots.save(figure, path)
