@@ -167,7 +167,13 @@ def pictures(tmp_path_factory):
     return folder
 
 
-@pytest.mark.parametrize("net", golden.NETS)
+# The one that takes longest.
+HEAVY = {"vgg": pytest.mark.slow}
+
+
+@pytest.mark.parametrize(
+    "net", [pytest.param(n, marks=HEAVY[n]) if n in HEAVY else n for n in golden.NETS]
+)
 def test_learns_32_pictures_by_heart(net, pictures):
     """Under the net's own recipe, but for its rate and for what keeps from learning by heart."""
     name = {"lenet": "article"}.get(net, net)

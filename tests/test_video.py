@@ -12,7 +12,6 @@ from skimage import data
 from fer2013_tf import following, predict, reading_video, video
 from fer2013_tf.errors import UserError
 from fer2013_tf.faces import Face
-from fer2013_tf.recognizer import Recognizer
 
 FRAMES, SIZE, RATE = 24, (320, 240), 25
 ASTRONAUT = cv2.resize(data.astronaut(), (400, 400))
@@ -195,25 +194,38 @@ def test_a_face_is_followed_through_shift_turn_and_growth():
     np.testing.assert_allclose(still.box, face.box, atol=0.5)
 
 
-def test_a_slow_machine_looks_for_faces_less_often(whole, monkeypatch):
-    clock = [0.0]
-    monkeypatch.setattr(following.time, "perf_counter", lambda: clock[0])
-    with Recognizer("r", ckpt=whole / "ckpt", faces="detect") as recognizer:
-        find = recognizer.find
+class Slow:
+    """A recognizer that takes so long to find its one face, by a clock of its own."""
 
-        def slowly(image, **options):
-            clock[0] += cost[0]
-            return find(image, **options)
+    faces, classes, weights, min_confidence = "detect", ("a", "b"), "none", 0.0
 
-        monkeypatch.setattr(recognizer, "find", slowly)
-        follower, cost = following.Follower(recognizer, rate=25.0), [0.2]
-        for number in range(30):
-            follower.read(frame(number % 3), "f")
-        assert follower.every > 2
-        cost[0] = 0.0
-        for number in range(400):
-            follower.read(frame(number % 3), "f")
-        assert follower.every == 1
+    def __init__(self):
+        self.seconds, self.cost = 0.0, 0.0
+
+    def find(self, image, *, closely):
+        assert not closely
+        self.seconds += self.cost
+        return [Face((10.0, 10.0, 30.0, 30.0))]
+
+    def crop(self, image, face):
+        return np.zeros((8, 8), np.uint8)
+
+    def answer(self, crops):
+        return np.zeros((len(crops), 2)), np.full((len(crops), 2), 0.5)
+
+
+def test_a_slow_machine_looks_for_faces_less_often(monkeypatch):
+    slow = Slow()
+    monkeypatch.setattr(following.time, "perf_counter", lambda: slow.seconds)
+    follower = following.Follower(slow, rate=25.0)
+    slow.cost = 0.2
+    for number in range(40):
+        follower.read(frame(number % 3), "f")
+    assert follower.every > 2
+    slow.cost = 0.0
+    for number in range(200):
+        follower.read(frame(number % 3), "f")
+    assert follower.every == 1
 
 
 def test_long_films_are_averaged_for_the_timeline():
