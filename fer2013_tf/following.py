@@ -32,6 +32,9 @@ class Follower:
 
     def __init__(self, recognizer, *, smooth="mode", every=None, rate=25.0):
         self.recognizer, self.people = recognizer, tracking.People(smooth)
+        if recognizer.faces != "detect":
+            # Where the whole or the middle of a frame is the face, nothing moves.
+            every = 1
         self.every, self._adapts, self._rate = every or 1, every is None, rate
         self._since, self._before, self._seconds = 0, None, 0.0
 

@@ -163,7 +163,7 @@ class Writer:
         if not self._writer.isOpened():
             raise UserError(f"{path}: cannot be written; check the folder and its permissions")
         self._to_bgr = lambda pixels: cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR)
-        self._waiting = queue.Queue(AHEAD)
+        self._waiting, self._added = queue.Queue(AHEAD), 0
         self._thread = threading.Thread(target=self._encode)
         self._thread.start()
 
@@ -175,6 +175,7 @@ class Writer:
         self._thread.join()
         self._writer.release()
         try:
+            self._check_written()
             if not self.film.live:
                 _add_sound(self.partial, self.film.name)
             os.replace(self.partial, self.path)
@@ -183,7 +184,20 @@ class Writer:
 
     def add(self, pixels):
         """Appends a frame: uint8 [h, w, 3], RGB."""
+        self._added += 1
         self._waiting.put(pixels)
+
+    def _check_written(self):
+        """OpenCV says nothing of a full disk; the film then cannot be opened, or is too short."""
+        cv2 = opencv()
+        written = command.without_stderr(cv2.VideoCapture, str(self.partial))
+        count = written.get(cv2.CAP_PROP_FRAME_COUNT)
+        written.release()
+        if count < self._added / 2:
+            raise UserError(
+                f"{self.path}: of {self._added} frames {count:.0f} could be written; make room, "
+                "then start the same command again"
+            )
 
     def _encode(self):
         while (pixels := self._waiting.get()) is not None:
@@ -197,7 +211,7 @@ def _add_sound(silent, source):
         return
     both = silent.with_name(f"{silent.stem}-sound{silent.suffix}")
     words = [ffmpeg, "-v", "error", "-y", "-i", silent, "-i", source]
-    words += ["-map", "0:v", "-map", "1:a?", "-c", "copy", both]
+    words += ["-map", "0:v", "-map", "1:a?", "-c", "copy", "-shortest", both]
     try:
         ran = subprocess.run(list(map(str, words)), stdin=subprocess.DEVNULL, capture_output=True)  # nosec B603
         if ran.returncode == 0:

@@ -96,7 +96,7 @@ def _add_recognizer(group):
 def run(args):
     """Serves until Ctrl-C."""
     _check(args)
-    with _listener(args.host, args.port) as listener:
+    with listen(args.host, args.port) as listener:
         from fer2013_tf import serving
         from fer2013_tf.recognizer import Recognizer
 
@@ -126,7 +126,7 @@ def _check(args):
         raise UserError(f"--per-minute {args.per_minute}: give 1 or more")
 
 
-def _listener(host, port):
+def listen(host, port):
     """A socket bound to them. Raises UserError where that cannot be had."""
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]

@@ -62,6 +62,29 @@ def test_rows_film_and_timeline(whole, film, tmp_path, capsys):
     assert (tmp_path / "t.png").stat().st_size > 5000
 
 
+def test_the_whole_frame_may_be_the_face(whole, film, tmp_path):
+    assert predict.main(words(whole, film, "--faces", "none", "--csv", tmp_path / "f.csv")) == 0
+    rows = list(csv.DictReader((tmp_path / "f.csv").open()))
+    places = {(row["person"], row["left"], row["right"], row["bottom"]) for row in rows}
+    assert len(rows) == FRAMES and places == {("1", "0", "320", "240")}
+
+
+def test_a_film_that_could_not_be_written_is_said_to_be_so(whole, film, tmp_path, monkeypatch):
+    def lose(writer):
+        while writer._waiting.get() is not None:
+            pass
+
+    monkeypatch.setattr(video.Writer, "_encode", lose)
+    with (
+        pytest.raises(UserError, match="out.mp4: of 3 frames 0 could be written"),
+        video.open_film(film) as read,
+        video.Writer(tmp_path / "out.mp4", read) as writer,
+    ):
+        for number in range(3):
+            writer.add(frame(number))
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_json_lines(whole, film, capsys):
     assert predict.main(words(whole, film, "--json", "--smooth", "none")) == 0
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
