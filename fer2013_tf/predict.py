@@ -4,8 +4,9 @@
 import argparse
 import sys
 
-from fer2013_tf import checkpoints, command, detectors, devices, faces, tracking
+from fer2013_tf import command, detectors, devices, tracking
 from fer2013_tf.errors import UserError
+from fer2013_tf.recognizer import HOW, Recognizer, add_detector, add_weights
 
 EXAMPLES = """\
 examples:
@@ -37,64 +38,30 @@ def parser():
         nargs="*",
         help="files, folders, patterns; - reads names from standard input",
     )
-    _add_weights(result.add_argument_group("who answers"))
-    _add_faces(result.add_argument_group("faces"))
-    _add_outputs(result.add_argument_group("what is written"))
-    _add_video(result.add_argument_group("film and camera"))
-    return result
-
-
-def _add_weights(group):
-    add = group.add_argument
-    add(
-        "--run",
-        metavar="NAME",
-        default=checkpoints.SHIPPED_NAME,
-        help="run under --ckpt (default: the shipped weights)",
-    )
-    command.add_folders(group, ckpt="where the runs are")
-    add(
-        "--ensemble",
-        metavar="WHICH",
-        default="best",
-        help="checkpoints whose probabilities are averaged, as in eval (default: %(default)s)",
-    )
-    add(
-        "--tta",
-        choices=("none", "flip"),
-        default="none",
-        help="flip: average with the mirrored face (default: %(default)s)",
-    )
-    add(
+    who = result.add_argument_group("who answers")
+    add_weights(who)
+    who.add_argument(
         "--precision",
         choices=devices.PRECISIONS,
         default="float32",
         help="bfloat16 takes 40 %% less time for many faces on CPUs that have it; probabilities "
         "move by 0.002 on average, at times by 0.05 (default: %(default)s)",
     )
+    _add_faces(result.add_argument_group("faces"))
+    _add_outputs(result.add_argument_group("what is written"))
+    _add_video(result.add_argument_group("film and camera"))
+    return result
 
 
 def _add_faces(group):
     add = group.add_argument
     add(
         "--faces",
-        choices=("detect", "centre", "none"),
+        choices=HOW,
         help="find them; take the middle square of each picture; take each picture as a face "
         "(default: detect where the extra [faces] is installed, else centre)",
     )
-    add(
-        "--detector",
-        choices=detectors.names(),
-        default=detectors.DEFAULT,
-        help="what finds them (default: %(default)s)",
-    )
-    add(
-        "--framing",
-        choices=sorted(faces.FRAMINGS),
-        default="level",
-        help="as FER2013 frames faces, turned until the eyes are level, or upright; or by the eyes "
-        "alone, as the third article does (default: %(default)s)",
-    )
+    add_detector(group)
     add(
         "--min-confidence",
         type=float,
@@ -150,8 +117,6 @@ def run(args):
 
 def recognizer(args, *, many):
     """What the options ask for; says so where faces cannot be found."""
-    from fer2013_tf.recognizer import Recognizer
-
     if args.faces is None and not detectors.installed(args.detector):
         print(
             "note: no face detector is installed, the middle square of each picture is taken; "

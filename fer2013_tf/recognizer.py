@@ -13,12 +13,54 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from fer2013_tf import calibration, checkpoints, detectors, evaluation, faces
+from fer2013_tf import calibration, checkpoints, command, detectors, evaluation, faces
 from fer2013_tf.errors import UserError
 from fer2013_tf.readings import Reading
 
 # How faces are found: by a detector; the middle square of each picture; the picture itself.
 HOW = ("detect", "centre", "none")
+
+
+def add_weights(group):
+    """Adds what says who answers to a command line: --run, --ckpt, --ensemble, --tta."""
+    add = group.add_argument
+    add(
+        "--run",
+        metavar="NAME",
+        default=checkpoints.SHIPPED_NAME,
+        help="run under --ckpt (default: the shipped weights)",
+    )
+    command.add_folders(group, ckpt="where the runs are")
+    add(
+        "--ensemble",
+        metavar="WHICH",
+        default="best",
+        help="checkpoints whose probabilities are averaged, as in eval (default: %(default)s)",
+    )
+    add(
+        "--tta",
+        choices=evaluation.TTAS,
+        default="none",
+        help="flip: average with the mirrored face (default: %(default)s)",
+    )
+
+
+def add_detector(group):
+    """Adds --detector and --framing to a command line."""
+    add = group.add_argument
+    add(
+        "--detector",
+        choices=detectors.names(),
+        default=detectors.DEFAULT,
+        help="what finds the faces (default: %(default)s)",
+    )
+    add(
+        "--framing",
+        choices=sorted(faces.FRAMINGS),
+        default="level",
+        help="as FER2013 frames faces, turned until the eyes are level, or upright; or by the eyes "
+        "alone, as the third article does (default: %(default)s)",
+    )
 
 
 def default_faces():

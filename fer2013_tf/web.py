@@ -6,8 +6,9 @@ import ipaddress
 import socket
 import sys
 
-from fer2013_tf import checkpoints, command, detectors, evaluation, explain, faces
+from fer2013_tf import command, explain, recognizer
 from fer2013_tf.errors import UserError
+from fer2013_tf.recognizer import Recognizer
 
 EXAMPLES = """\
 examples:
@@ -32,7 +33,9 @@ def parser():
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     _add_server(result.add_argument_group("where, and how much"))
-    _add_recognizer(result.add_argument_group("who answers"))
+    who = result.add_argument_group("who answers")
+    recognizer.add_weights(who)
+    recognizer.add_detector(who)
     return result
 
 
@@ -58,54 +61,18 @@ def _add_server(group):
     add("--open", action="store_true", help="open the page in the browser")
 
 
-def _add_recognizer(group):
-    add = group.add_argument
-    add(
-        "--run",
-        metavar="NAME",
-        default=checkpoints.SHIPPED_NAME,
-        help="run under --ckpt (default: the shipped weights)",
-    )
-    command.add_folders(group, ckpt="where the runs are")
-    add(
-        "--ensemble",
-        metavar="WHICH",
-        default="best",
-        help="checkpoints whose probabilities are averaged, as in eval (default: %(default)s)",
-    )
-    add(
-        "--tta",
-        choices=evaluation.TTAS,
-        default="none",
-        help="flip: average with the mirrored face (default: %(default)s)",
-    )
-    add(
-        "--detector",
-        choices=detectors.names(),
-        default=detectors.DEFAULT,
-        help="what finds the faces (default: %(default)s)",
-    )
-    add(
-        "--framing",
-        choices=sorted(faces.FRAMINGS),
-        default="level",
-        help="how faces are cut out, as in predict (default: %(default)s)",
-    )
-
-
 def run(args):
     """Serves until Ctrl-C."""
     _check(args)
     with listen(args.host, args.port) as listener:
         from fer2013_tf import serving
-        from fer2013_tf.recognizer import Recognizer
 
         options = {key: getattr(args, key) for key in ("ckpt", "ensemble", "tta")}
         found = {"faces": "detect", "detector": args.detector, "framing": args.framing}
-        with Recognizer(args.run, **options, **found) as recognizer:
+        with Recognizer(args.run, **options, **found) as reader:
             application = serving.app(
-                recognizer,
-                explain.Explainer(recognizer.members[0]),
+                reader,
+                explain.Explainer(reader.members[0]),
                 limit_mb=args.limit_mb,
                 per_minute=args.per_minute,
                 hosts=(*serving.LOCAL, args.host.lower()) if _is_local(args.host) else None,
