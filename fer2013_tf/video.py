@@ -9,7 +9,7 @@ import contextlib
 import os
 import queue
 import shutil
-import subprocess  # nosec B404: ffmpeg, by its full path, without a shell
+import subprocess  # nosec B404
 import threading
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -213,7 +213,8 @@ def _add_sound(silent, source):
     words = [ffmpeg, "-v", "error", "-y", "-i", silent, "-i", source]
     words += ["-map", "0:v", "-map", "1:a?", "-c", "copy", "-shortest", both]
     try:
-        ran = subprocess.run(list(map(str, words)), stdin=subprocess.DEVNULL, capture_output=True)  # nosec B603
+        quiet = {"stdin": subprocess.DEVNULL, "capture_output": True}
+        ran = subprocess.run(list(map(str, words)), **quiet)  # nosec B603
         if ran.returncode == 0:
             os.replace(both, silent)
     finally:

@@ -115,7 +115,13 @@ def faces(page):
 
 def middle(page):
     """Where the box's centre is, as shares of the picture's width and height."""
-    box, stage = (page.locator(which).bounding_box() for which in (".box", "#stage"))
+    # Both at once: while the camera runs, boxes are made anew with every answer.
+    box, stage = page.evaluate(
+        """() => [".box", "#stage"].map((which) => {
+            const { x, y, width, height } = document.querySelector(which).getBoundingClientRect();
+            return { x, y, width, height };
+        })"""
+    )
     return [
         (box[start] + box[length] / 2 - stage[start]) / stage[length]
         for start, length in (("x", "width"), ("y", "height"))
