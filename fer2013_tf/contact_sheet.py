@@ -2,11 +2,10 @@
 
 import argparse
 import sys
-from pathlib import Path
 
 import numpy as np
 
-from fer2013_tf import command, emotions, recipes, records
+from fer2013_tf import command, emotions, files, recipes, records
 from fer2013_tf.errors import UserError
 
 EXAMPLES = """\
@@ -43,8 +42,7 @@ def run(args):
     """Draws what `args` (see `parser`) asks for. Returns the exit status."""
     if not 1 <= args.columns <= 32:
         raise UserError(f"--columns {args.columns}: give 1 to 32")
-    if not Path(args.out).resolve().parent.is_dir():
-        raise UserError(f"{args.out}: the folder is not there; make it first")
+    files.check_folders(args.out)
     recipe = recipes.with_settings(recipes.load(args.recipe), args.settings)
     manifest = records.load(args.records)
     images, labels = _one_a_class(args.records, manifest["classes"], args.seed)

@@ -100,6 +100,20 @@ def shipped():
     return Member(checkpoints.SHIPPED_NAME, str(path), recipe, settings["data"], temperature)
 
 
+def classifiers(members, *, precision="float32", single=False):
+    """A classifier a member, its weights loaded, each to be closed; see `inference.Classifier`."""
+    # TensorFlow, which takes seconds, only when it is known who is to answer.
+    from fer2013_tf import inference
+
+    made = []
+    for member in members:
+        made.append(
+            inference.Classifier(member.recipe, member.data, precision=precision, single=single)
+        )
+        made[-1].load(checkpoints.read_shadows(member.path), where=member.path)
+    return made
+
+
 def answers(members, images, *, tta="none", precision="float32"):
     """Each member's logits for every picture's views: float32 [members, views, n, classes].
 

@@ -1,6 +1,7 @@
 """Files that stand there whole or not at all, and JSON that carries its own checksum."""
 
 import contextlib
+import csv
 import hashlib
 import json
 import os
@@ -44,12 +45,44 @@ def naming(path):
         raise
 
 
+def check_folders(*paths):
+    """Raises UserError naming the first path whose folder is not there; None is passed over."""
+    for path in paths:
+        if path and not Path(path).resolve().parent.is_dir():
+            raise UserError(f"{path}: the folder is not there; make it first")
+
+
 def sweep(folder):
     """Removes what `write_atomically` left in a folder when its process was killed."""
     for partial in Path(folder).glob(".*.partial"):
         with contextlib.suppress(FileNotFoundError):
             if partial.is_file() and time.time() - partial.stat().st_mtime > SWEPT_AFTER:
                 partial.unlink()
+
+
+class GrowingCsv:
+    """Rows as they come, in a file that grows: what was written before a stop is kept.
+
+    Use as a context manager. columns: the keys of the rows, in order.
+    """
+
+    def __init__(self, path, columns):
+        self.path, self.columns = path, columns
+
+    def __enter__(self):
+        self.file = open(self.path, "w", newline="", encoding="utf-8", errors="surrogateescape")
+        self.writer = csv.DictWriter(self.file, self.columns)
+        self.writer.writeheader()
+        return self
+
+    def __exit__(self, *_):
+        self.file.close()
+
+    def write(self, rows):
+        """Appends dicts. OSErrors name the file."""
+        with naming(self.path):
+            self.writer.writerows(rows)
+            self.file.flush()
 
 
 def write_json(path, content):

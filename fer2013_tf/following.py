@@ -11,7 +11,6 @@ import numpy as np
 from PIL import Image
 
 from fer2013_tf import tracking, video
-from fer2013_tf.readings import Reading
 
 # A face between two detections is followed by points of its middle, in frames of at most this side.
 FLOW_SIDE, GRID, MIDDLE = 320, 6, 0.7
@@ -61,27 +60,12 @@ class Follower:
 
     def _answered(self, image, people, name):
         crops = [self.recognizer.crop(image, person.face) for person in people]
+        answers = zip(people, crops, *self.recognizer.answer(np.stack(crops)))
         result = []
-        for person, crop, scores, chances in zip(
-            people, crops, *self.recognizer.answer(np.stack(crops))
-        ):
-            shown = person.show(chances)
-            result.append(
-                (
-                    person,
-                    Reading(
-                        picture=name,
-                        number=person.number - 1,
-                        face=person.face,
-                        classes=self.recognizer.classes,
-                        scores=scores,
-                        probabilities=shown,
-                        crop=crop,
-                        weights=self.recognizer.weights,
-                        min_confidence=self.recognizer.min_confidence,
-                    ),
-                )
-            )
+        for person, crop, scores, chances in answers:
+            number, shown = person.number - 1, person.show(chances)
+            reading = self.recognizer.reading(name, number, person.face, crop, scores, shown)
+            result.append((person, reading))
         return result
 
     def _adapt(self, seconds):

@@ -129,7 +129,7 @@ def recognizer(args, *, many):
         ckpt=args.ckpt,
         ensemble=args.ensemble,
         tta=args.tta,
-        faces=args.faces or ("detect" if detectors.installed(args.detector) else "centre"),
+        faces=args.faces,
         detector=args.detector,
         framing=args.framing,
         min_confidence=args.min_confidence,

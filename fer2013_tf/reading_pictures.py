@@ -2,7 +2,6 @@
 
 import collections
 import contextlib
-import csv
 import io
 import json
 import sys
@@ -79,9 +78,7 @@ def _answered(recognizer, waiting):
 
 def check_outputs(args):
     """Before any work: the folders that outputs are to stand in. Raises UserError."""
-    for file in (args.csv, args.sheet):
-        if file and not Path(file).resolve().parent.is_dir():
-            raise UserError(f"{file}: the folder is not there; make it first")
+    files.check_folders(args.csv, args.sheet)
     for folder in (args.annotate, args.explain):
         if folder:
             Path(folder).mkdir(parents=True, exist_ok=True)
@@ -139,7 +136,7 @@ def _say(read, *, as_json):
 def _sinks(args, recognizer):
     wanted = []
     if args.csv:
-        wanted.append(CsvFile(args.csv, readings.columns(recognizer.classes)))
+        wanted.append(_Rows(args.csv, readings.columns(recognizer.classes)))
     if args.annotate:
         wanted.append(_Annotated(args.annotate))
     if args.sheet:
@@ -149,26 +146,11 @@ def _sinks(args, recognizer):
     return wanted
 
 
-class CsvFile:
-    """Rows as they come, in a file that grows: what was read before a stop is kept."""
-
-    def __init__(self, path, columns):
-        self.path, self.columns = path, columns
-
-    def __enter__(self):
-        self.file = open(self.path, "w", newline="", encoding="utf-8", errors="surrogateescape")
-        self.writer = csv.DictWriter(self.file, self.columns)
-        self.writer.writeheader()
-        return self
-
-    def __exit__(self, *_):
-        self.file.close()
+class _Rows(files.GrowingCsv):
+    """A row a face."""
 
     def add(self, read):
-        """A row a face."""
-        with files.naming(self.path):
-            self.writer.writerows(reading.as_row() for reading in read.readings)
-            self.file.flush()
+        self.write(reading.as_row() for reading in read.readings)
 
 
 class _Folder:

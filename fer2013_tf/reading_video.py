@@ -2,18 +2,15 @@
 
 import collections
 import contextlib
-import csv
 import json
 import sys
 import time
-from pathlib import Path
 
 import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
 from fer2013_tf import command, drawing, files, video
-from fer2013_tf.errors import UserError
 from fer2013_tf.following import Follower
 
 # A film's faces are detected in every third frame, whatever the machine: its results repeat.
@@ -51,9 +48,7 @@ def run(args, recognizer):
 
 def check_outputs(args):
     """Before any work: what is to be written can be. Raises UserError."""
-    for file in (args.csv, args.timeline):
-        if file and not Path(file).resolve().parent.is_dir():
-            raise UserError(f"{file}: the folder is not there; make it first")
+    files.check_folders(args.csv, args.timeline)
     if args.out:
         video.check_output(args.out)
 
@@ -96,32 +91,23 @@ def _sinks(stack, args, film, classes):
     if film.live and not args.no_window:
         opened.append(stack.enter_context(_Shown(drawn)))
     if args.csv:
-        opened.append(stack.enter_context(_Rows(args.csv, classes)))
+        opened.append(stack.enter_context(_Rows(args.csv, _columns(classes))))
     if args.out:
         opened.append(stack.enter_context(_Filmed(args.out, film, drawn)))
     return opened
 
 
-class _Rows:
-    """A row a face and frame, in a file that grows."""
-
-    def __init__(self, path, classes):
-        first = ["frame", "seconds", "person", "expression", "left", "top", "right", "bottom"]
-        self.path, self.columns = path, [*first, *(f"p_{name}" for name in classes)]
-
-    def __enter__(self):
-        self.file = open(self.path, "w", newline="", encoding="utf-8")
-        self.writer = csv.DictWriter(self.file, self.columns)
-        self.writer.writeheader()
-        return self
-
-    def __exit__(self, *_):
-        self.file.close()
+class _Rows(files.GrowingCsv):
+    """A row a face and frame."""
 
     def add(self, frame, readings):
-        with files.naming(self.path):
-            self.writer.writerows(_row(frame, reading) for reading in readings)
-            self.file.flush()
+        self.write(_row(frame, reading) for reading in readings)
+
+
+def _columns(classes):
+    """The names of `_row`'s values."""
+    first = ["frame", "seconds", "person", "expression", "left", "top", "right", "bottom"]
+    return [*first, *(f"p_{name}" for name in classes)]
 
 
 class _Drawn:

@@ -63,9 +63,9 @@ def add_detector(group):
     )
 
 
-def default_faces():
-    """`detect` where the default detector's packages are installed, else `centre`."""
-    return "detect" if detectors.installed() else "centre"
+def default_faces(detector=detectors.DEFAULT):
+    """`detect` where the detector's packages are installed, else `centre`."""
+    return "detect" if detectors.installed(detector) else "centre"
 
 
 class Recognizer:
@@ -76,7 +76,7 @@ class Recognizer:
         ensemble: which of its checkpoints: "best", "last5", ..., as in eval; their probabilities
             are averaged.
         tta: "flip" averages each face with its mirror image, "none" does not.
-        faces: "detect", "centre" or "none"; None: `default_faces()`.
+        faces: "detect", "centre" or "none"; None: `default_faces(detector)`.
         detector, framing: names, see `detectors.names()` and `faces.FRAMINGS`.
         min_confidence: 0..1; less sure readings say "uncertain".
         precision: "float32", or "bfloat16" for many faces a call.
@@ -99,7 +99,7 @@ class Recognizer:
         precision="float32",
         many=False,
     ):
-        self.faces = _one_of("faces", faces or default_faces(), HOW)
+        self.faces = _one_of("faces", faces or default_faces(detector), HOW)
         self.tta = _one_of("tta", tta, evaluation.TTAS)
         self.min_confidence = min_confidence
         self._frame = _framing(framing)
@@ -108,7 +108,9 @@ class Recognizer:
         self.classes = tuple(self.members[0].data["classes"])
         self.size = tuple(self.members[0].data["size"])
         self.weights = ",".join(member.name for member in self.members)
-        self._classifiers = _classifiers(self.members, precision, single=not many)
+        self._classifiers = evaluation.classifiers(
+            self.members, precision=precision, single=not many
+        )
         # TensorFlow's sessions may be shared by threads, TensorFlow Lite's interpreters may not.
         self._one_at_a_time = threading.Lock()
 
@@ -192,13 +194,14 @@ class Recognizer:
         answers = iter(zip(*self.answer(np.stack(crops))))
         return [
             [
-                self._reading(name, number, face, crop, *next(answers))
+                self.reading(name, number, face, crop, *next(answers))
                 for number, (face, crop) in enumerate(of_picture)
             ]
             for name, of_picture in zip(names, cut)
         ]
 
-    def _reading(self, name, number, face, crop, scores, chances):
+    def reading(self, name, number, face, crop, scores, chances):
+        """The `Reading` of a face that was cut out and answered; see its fields."""
         return Reading(
             picture=name,
             number=number,
@@ -224,17 +227,3 @@ def _framing(name):
 
 def _name(picture, number):
     return str(picture) if isinstance(picture, (str, Path)) else str(number)
-
-
-def _classifiers(members, precision, single):
-    """One classifier a member, with its weights loaded."""
-    # TensorFlow, which takes seconds, only when it is known who is to answer.
-    from fer2013_tf import inference
-
-    made = []
-    for member in members:
-        made.append(
-            inference.Classifier(member.recipe, member.data, precision=precision, single=single)
-        )
-        made[-1].load(checkpoints.read_shadows(member.path), where=member.path)
-    return made

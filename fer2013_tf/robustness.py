@@ -4,14 +4,12 @@ import argparse
 import contextlib
 import json
 import sys
-from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
 
 from fer2013_tf import (
     calibration,
-    checkpoints,
     command,
     emotions,
     evaluation,
@@ -69,9 +67,7 @@ def parser():
 
 def run(args):
     """Measures what `args` (see `parser`) says. Returns the exit status."""
-    for file in filter(None, (args.json, args.plot)):
-        if not Path(file).resolve().parent.is_dir():
-            raise UserError(f"{file}: the folder is not there; make it first")
+    files.check_folders(args.json, args.plot)
     name, why = evaluation.choose_run(args.ckpt, args.run)
     members = evaluation.find_members(args.ckpt, name, args.ensemble)
     manifest = records.load(args.records)
@@ -134,15 +130,9 @@ def measured(members, faces, *, tta, voted=None):
 def _answering(members, tta):
     """The function uint8 [n, h, w] -> calibrated probabilities float64 [n, k]; one net a member,
     built once for all harms."""
-    from fer2013_tf import inference
-
     temperatures = [member.temperature for member in members]
     with contextlib.ExitStack() as stack:
-        classifiers = []
-        for member in members:
-            classifier = inference.Classifier(member.recipe, member.data)
-            classifiers.append(stack.enter_context(classifier))
-            classifier.load(checkpoints.read_shadows(member.path), where=member.path)
+        classifiers = [stack.enter_context(each) for each in evaluation.classifiers(members)]
 
         def chances_of(images):
             logits = [classifier.views(images, tta) for classifier in classifiers]

@@ -14,7 +14,7 @@ import threading
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from fer2013_tf import command
+from fer2013_tf import command, files
 from fer2013_tf.errors import UserError
 
 EXTRA = 'pip install "fer2013_tf[video]"'
@@ -141,8 +141,7 @@ def check_output(path):
     """Raises UserError where a film cannot be written by this name."""
     if Path(path).suffix.lower() not in CODECS:
         raise UserError(f"{path}: name a file that ends in {', '.join(CODECS)}")
-    if not Path(path).resolve().parent.is_dir():
-        raise UserError(f"{path}: the folder is not there; make it first")
+    files.check_folders(path)
 
 
 class Writer:

@@ -233,6 +233,9 @@ class Slow:
     def crop(self, image, face):
         return np.zeros((8, 8), np.uint8)
 
+    def reading(self, *_):
+        return None
+
     def answer(self, crops):
         return np.zeros((len(crops), 2)), np.full((len(crops), 2), 0.5)
 

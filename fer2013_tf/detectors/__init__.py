@@ -7,7 +7,7 @@ A detector's weights come in a package of the extra `[faces]`; nothing is downlo
 How they compare: docs/faces.md.
 """
 
-import importlib
+import importlib.util
 import pkgutil
 
 from fer2013_tf.errors import UserError

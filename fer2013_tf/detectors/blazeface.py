@@ -48,7 +48,7 @@ def load():
         image = image.convert("RGB")
         each = [net.candidates(image) for net in (full, short)]
         each += [_within(full, image, part) for part in (parts(image.size) if closely else ())]
-        boxes, scores = (np.concatenate(parts) for parts in zip(*each))
+        boxes, scores = (np.concatenate(joined) for joined in zip(*each))
         found = [_face(*blended) for blended in _blended(boxes, scores)]
         return sorted(found, key=lambda face: face.box)
 
