@@ -27,7 +27,6 @@ REFUSED = {
     "text.jpg": "not a picture Pillow can read",
     "broken-link.png": "no such file",
     "no-such.png": "no such file",
-    "folder.png": "not a file",
     "pipe.png": "not a file",
 }
 # Each has to be answered as plain.png is, which shows the same picture.
@@ -74,7 +73,6 @@ def make(folder):
     (folder / "phone.heic").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(400))
     (folder / "text.jpg").write_text("not a picture")
     (folder / "broken-link.png").symlink_to(folder / "nowhere.png")
-    (folder / "folder.png").mkdir()
     os.mkfifo(folder / "pipe.png")
     return [folder / name for name in REFUSED], [folder / name for name in SAME]
 
@@ -134,6 +132,9 @@ def cases(scratch, share=1.0):
     lines = [line for line in text.splitlines() if line.startswith(str(scratch))]
     told = len(lines) == 1 + len(same) and "\x1b" not in text
     yield Case("predict: one line a picture, escapes shown", "went on" if told else "broken lines")
+    (scratch / "empty").mkdir()
+    ended = harness.run([*words, scratch / "empty"])
+    yield Case("predict: an empty folder stops it", harness.judged(ended, "empty"))
     yield from _as_folder(scratch, refused, same)
 
 
