@@ -73,7 +73,7 @@ def main(argv=None):
         if predict.main(words) or predict.main(filmed):
             return 2
         shutil.copy(scratch / "a" / several.name, args.out / made["annotate"])
-        shutil.copy(scratch / "e" / "astronaut-0.png", args.out / made["explain"])
+        shutil.copy(scratch / "e" / "astronaut-1.png", args.out / made["explain"])
         screenshots(args, several)
     print(*sorted(args.out / name for name in made.values()), sep="\n")
     return 0

@@ -38,11 +38,6 @@ def font(size):
     return ImageFont.truetype(str(file), size)
 
 
-def colour_of(expression):
-    """The class's colour, a grey for classes of one's own and for "uncertain"."""
-    return emotions.COLOURS.get(expression, FAINT)
-
-
 def annotated(image, readings, *, enlarge=True, numbered=False):
     """A copy of a PIL image, mode RGB, with its readings drawn in.
 
@@ -57,9 +52,10 @@ def annotated(image, readings, *, enlarge=True, numbered=False):
     boxes = [tuple(factor * end for end in reading.face.box) for reading in readings]
     taken = list(boxes)
     for reading, box in zip(readings, boxes):
-        _outline(drawn, box, colour_of(reading.expression), style)
+        colours = emotions.colours(reading.classes)
+        _outline(drawn, box, colours.get(reading.expression, FAINT), style)
     for reading, box in zip(readings, boxes):
-        number = f"{reading.number + 1}: " if numbered else ""
+        number = f"{reading.number}: " if numbered else ""
         taken.append(_label(drawn, box, reading, number, style))
     for reading, box in zip(readings, boxes):
         taken.append(_panel(drawn, box, reading, style, taken))
@@ -86,9 +82,8 @@ def _label(image, box, reading, number, style):
     draw = ImageDraw.Draw(image)
     area = (left, top, left + width, top + height)
     draw.rectangle(area, fill=INK)
-    draw.rectangle(
-        (left, top, left + style.line * 2, top + height), fill=colour_of(reading.likeliest)
-    )
+    edge = (left, top, left + style.line * 2, top + height)
+    draw.rectangle(edge, fill=emotions.colours(reading.classes)[reading.likeliest])
     middle = (left + width / 2 + style.line, top + height / 2)
     draw.text(middle, text, fill=PAPER, font=letters, anchor="mm")
     return area
@@ -104,12 +99,13 @@ def _panel(image, box, reading, style, taken):
     ground = Image.new("RGB", (width, height), PAPER)
     image.paste(ground, area[:2], Image.new("L", ground.size, OPAQUE))
     draw = ImageDraw.Draw(image)
+    colours = emotions.colours(reading.classes)
     start, longest = area[0] + names + letters.size, width - names - 1.5 * letters.size
     for number, (name, chance) in enumerate(zip(reading.classes, reading.probabilities)):
         middle = area[1] + row // 4 + row * (number + 0.5)
         draw.text((start - letters.size / 2, middle), name, fill=INK, font=letters, anchor="rm")
         ends = (start, middle - row * 0.36, start + max(1.0, longest * chance), middle + row * 0.36)
-        draw.rectangle(ends, fill=colour_of(name))
+        draw.rectangle(ends, fill=colours[name])
     return area
 
 

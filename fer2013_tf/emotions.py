@@ -3,6 +3,8 @@
 The order of `FER2013` is the order of the labels 0..6 in the challenge's CSV files.
 """
 
+import itertools
+
 FER2013 = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 FERPLUS = (
     "neutral",
@@ -34,6 +36,15 @@ COLOURS |= {
         ("sadness", "sad"),
     )
 }
+
+OTHERS = ("#17becf", "#bcbd22", "#e377c2", "#8c6d31", "#637939", "#843c39")
+
+
+def colours(classes):
+    """{class: colour}: the fixed ones of known expressions, others in a row."""
+    others = itertools.cycle(OTHERS)
+    return {name: COLOURS.get(name) or next(others) for name in classes}
+
 
 TRAINING, PUBLIC_TEST, PRIVATE_TEST = SPLITS = ("Training", "PublicTest", "PrivateTest")
 OFFICIAL_SIZES = {TRAINING: 28709, PUBLIC_TEST: 3589, PRIVATE_TEST: 3589}

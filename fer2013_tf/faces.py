@@ -49,6 +49,15 @@ class Frame(NamedTuple):
     angle: float = 0.0  # degrees; over 0 where the face leans to its own left, our right
 
 
+def overlaps(box, others):
+    """Intersection over union of a box [4] and others [n, 4] (left, top, right, bottom): [n]."""
+    box, others = np.asarray(box), np.asarray(others).reshape(-1, 4)
+    upper, lower = np.maximum(box[:2], others[:, :2]), np.minimum(box[2:], others[:, 2:])
+    common = np.prod(np.clip(lower - upper, 0, None), axis=1)
+    own, theirs = (np.prod(each[..., 2:] - each[..., :2], axis=-1) for each in (box, others))
+    return common / np.maximum(own + theirs - common, 1e-9)
+
+
 def open_picture(path):
     """The `Picture` at `path`, 16 bits scaled to 8. Raises UserError naming the file."""
     if Path(path).exists() and not Path(path).is_file():

@@ -63,8 +63,8 @@ class Follower:
         answers = zip(people, crops, *self.recognizer.answer(np.stack(crops)))
         result = []
         for person, crop, scores, chances in answers:
-            number, shown = person.number - 1, person.show(chances)
-            reading = self.recognizer.reading(name, number, person.face, crop, scores, shown)
+            who = person.number, person.face
+            reading = self.recognizer.reading(name, *who, crop, scores, person.show(chances))
             result.append((person, reading))
         return result
 

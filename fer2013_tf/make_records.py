@@ -340,7 +340,7 @@ def _panel(axes, split, classes):
     from fer2013_tf.plots import FAINT, HEADING, INK
 
     total = sum(classes.values())
-    colours = [emotions.COLOURS.get(name, FAINT) for name in classes]
+    colours = emotions.colours(classes).values()
     bars = axes.barh(list(classes), list(classes.values()), color=colours, height=0.72)
     labels = [f"{n:,}  ({100 * n / total:.1f} %)" for n in classes.values()]
     axes.bar_label(bars, labels, padding=4, fontsize=9, color=INK)

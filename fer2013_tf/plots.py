@@ -61,7 +61,8 @@ def mistakes(faces, predicted, probabilities, classes, path, most=32):
     for number, at in enumerate(shown):
         axes = _grid_axes(figure, *divmod(number, columns))
         axes.imshow(images[at], cmap="gray", vmin=0, vmax=255, interpolation="bicubic")
-        _caption(axes, classes[labels[at]], classes[predicted[at]], confidence[at], rows[at])
+        label, answer = classes[labels[at]], classes[predicted[at]]
+        _caption(axes, label, answer, emotions.colours(classes), confidence[at], rows[at])
     save(figure, path)
 
 
@@ -181,12 +182,11 @@ def _head_grid(figure, shown, wrong, total):
         figure.text(MARGIN / width, 1 - down / height, text, **style)
 
 
-def _caption(axes, label, answer, confidence, row):
+def _caption(axes, label, answer, colours, confidence, row):
     """Below the picture a strip in the colours of label and answer, their names, the row."""
     for left, name in ((0, label), (0.5, answer)):
-        colour = emotions.COLOURS.get(name, FAINT)
         area = {"transform": axes.transAxes, "clip_on": False, "linewidth": 0}
-        axes.add_patch(Rectangle((left, -0.05), 0.5, 0.05, color=colour, **area))
+        axes.add_patch(Rectangle((left, -0.05), 0.5, 0.05, color=colours[name], **area))
     below = {"xycoords": "axes fraction", "textcoords": "offset points", "va": "top"}
     text = f"{label} \u2192 {answer} {100 * confidence:.0f} %"
     # 24 letters are as wide as the picture.

@@ -2,6 +2,7 @@
 timeline."""
 
 import math
+from pathlib import Path
 
 import numpy as np
 from matplotlib.ticker import MaxNLocator
@@ -11,12 +12,8 @@ from fer2013_tf import emotions, plots
 # Width of one face's part of the contact sheet in inches, and its height.
 PART = (4.4, 1.75)
 COLUMNS = 2
-
-
-def colours(classes):
-    """{class: colour}: the fixed ones of known expressions, others in a row."""
-    rest = iter(["#17becf", "#bcbd22", "#e377c2", "#8c6d31", "#637939", "#843c39"] * 20)
-    return {name: emotions.COLOURS.get(name) or next(rest) for name in classes}
+# Of what a net sees: layers side by side, and the channels shown of each.
+LAYERS_A_ROW, CHANNELS = 2, 3
 
 
 def sheet(entries, path, heading):
@@ -43,10 +40,11 @@ def _sheet_part(panels, thumbnail, box, reading):
     left, top, right, bottom = box
     corners = [left, right, right, left, left], [top, top, bottom, bottom, top]
     picture.plot(*corners, color="white", linewidth=2.4)
-    picture.plot(*corners, color=colours(reading.classes).get(reading.likeliest), linewidth=1.4)
+    colour = emotions.colours(reading.classes)[reading.likeliest]
+    picture.plot(*corners, color=colour, linewidth=1.4)
     picture.set_xlim(-0.5, thumbnail.shape[1] - 0.5)
     picture.set_ylim(thumbnail.shape[0] - 0.5, -0.5)
-    picture.set_title(_short(reading.picture, 26), loc="left", fontsize=7, color=plots.FAINT)
+    picture.set_title(_short(reading.picture, 22), loc="left", fontsize=7, color=plots.FAINT)
     crop.imshow(reading.crop, **_grey(reading.crop))
     answer = f"{reading.expression} {100 * reading.confidence:.0f} %"
     crop.set_title(answer, loc="left", fontsize=8, color=plots.INK)
@@ -57,7 +55,7 @@ def _sheet_part(panels, thumbnail, box, reading):
 
 def probability_bars(axes, classes, probabilities):
     """Horizontal bars of all classes, percent beside them."""
-    named = colours(classes)
+    named = emotions.colours(classes)
     rows = range(len(classes))
     axes.barh(rows, probabilities, color=[named[name] for name in classes], height=0.7)
     for row, chance in zip(rows, probabilities):
@@ -77,7 +75,9 @@ def _grey(image):
     return {"cmap": "gray", "vmin": 0, "vmax": 255} if image.ndim == 2 else {}
 
 
-def _short(text, longest):
+def _short(picture, longest):
+    """A picture's folder and name, in so many letters."""
+    text = "/".join(Path(picture).parts[-2:])
     return text if len(text) <= longest else "..." + text[3 - longest :]
 
 
@@ -87,9 +87,10 @@ def explanation(reading, maps, heat, path):
     maps: {end point: float [h, w, 3]}, in the order of the layers. heat: float [h, w], 0..1, of the
     crop's size: how much each place speaks for the likeliest class.
     """
-    rows = 1 + len(maps)
-    figure, panels = plots.laid_out(7.2, 2.3 * rows, rows, ncols=3, squeeze=False)
-    crop, cam, bars = panels[0]
+    rows = 1 + math.ceil(len(maps) / LAYERS_A_ROW)
+    shape = {"ncols": CHANNELS * LAYERS_A_ROW, "squeeze": False}
+    figure, panels = plots.laid_out(11, 2.1 * rows + 0.6, rows, **shape)
+    crop, cam, bars = _thirds(figure, panels[0])
     crop.imshow(reading.crop, **_grey(reading.crop))
     crop.set_title("what the net is fed", loc="left", fontsize=9, color=plots.INK)
     cam.imshow(reading.crop, **_grey(reading.crop))
@@ -98,23 +99,25 @@ def explanation(reading, maps, heat, path):
         f"what speaks for {reading.likeliest} (Grad-CAM)", loc="left", fontsize=8, color=plots.INK
     )
     probability_bars(bars, reading.classes, reading.probabilities)
-    for row, (name, channels) in zip(panels[1:], maps.items()):
-        for number, axes in enumerate(row):
+    for three, (name, channels) in zip(panels[1:].reshape(-1, CHANNELS), maps.items()):
+        for number, axes in enumerate(three):
             axes.imshow(channels[..., number], cmap="viridis")
         height, width = channels.shape[:2]
         heading = f"{name}, {height}x{width}: channels 0, 1, 2"
-        row[0].set_title(heading, loc="left", fontsize=9, color=plots.INK)
+        three[0].set_title(heading, loc="left", fontsize=9, color=plots.INK)
     for axes in [crop, cam, *panels[1:].flat]:
         axes.set_axis_off()
-    figure.suptitle(
-        f"{reading.picture}, face {reading.number}",
-        x=0.02,
-        ha="left",
-        fontsize=11,
-        color=plots.INK,
-        fontweight="bold",
-    )
+    heading = f"{_short(reading.picture, 90)}, face {reading.number}"
+    figure.suptitle(heading, x=0.01, ha="left", fontsize=11, color=plots.INK, fontweight="bold")
     plots.save(figure, path)
+
+
+def _thirds(figure, row):
+    """Three axes of one width in place of a row of them."""
+    grid, width = row[0].get_gridspec(), len(row) // 3
+    for axes in row:
+        axes.remove()
+    return [figure.add_subplot(grid[0, third * width : (third + 1) * width]) for third in range(3)]
 
 
 def timeline(people, classes, path, heading):
@@ -123,7 +126,7 @@ def timeline(people, classes, path, heading):
     people: {name: (seconds float [n], probabilities float [n, k])}, those to be shown, one or more.
     Times without an answer are left white.
     """
-    named = colours(classes)
+    named = emotions.colours(classes)
     figure, panels = plots.laid_out(
         9, 0.9 + 1.8 * len(people), len(people), sharex=True, squeeze=False
     )

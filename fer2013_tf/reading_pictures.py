@@ -129,7 +129,7 @@ def _say(read, *, as_json):
         if len(read.readings) > 1:
             left, top, right, bottom = (round(end) for end in reading.face.box)
             size = f"{right - left}x{bottom - top} at {left},{top}"
-            name += f", face {reading.number + 1} of {len(read.readings)} ({size})"
+            name += f", face {reading.number} of {len(read.readings)} ({size})"
         print(reading.as_text(name))
 
 

@@ -5,6 +5,7 @@ import contextlib
 import json
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
@@ -15,8 +16,9 @@ from fer2013_tf.following import Follower
 
 # A film's faces are detected in every third frame, whatever the machine: its results repeat.
 EVERY = 3
-# Panels of the timeline: the people seen most. Longer films are averaged into so many moments.
-MOST_PEOPLE, MOMENTS = 6, 1200
+# Panels of the timeline: the people seen most, for longer than so many seconds if any were. Longer
+# films are averaged into so many moments.
+MOST_PEOPLE, GLIMPSE, MOMENTS = 6, 0.5, 1200
 
 
 def run(args, recognizer):
@@ -82,7 +84,7 @@ def _row(frame, reading):
     for key in ("picture", "face", "found", "weights"):
         del plain[key]
     first = {"frame": frame.number, "seconds": round(frame.seconds, 3)}
-    return {**first, "person": reading.number + 1, **plain}
+    return {**first, "person": reading.number, **plain}
 
 
 def _sinks(stack, args, film, classes):
@@ -118,7 +120,7 @@ class _Drawn:
 
     def of(self, frame, readings):
         if self.number != frame.number:
-            numbered = any(reading.number for reading in readings)
+            numbered = any(reading.number > 1 for reading in readings)
             image = Image.fromarray(frame.pixels)
             self.image = drawing.annotated(image, readings, enlarge=False, numbered=numbered)
             self.number = frame.number
@@ -173,13 +175,17 @@ def _summary(people, classes, *, json_lines):
 def _draw_timeline(people, classes, args, name):
     from fer2013_tf import plots_of_faces
 
-    most = sorted(people, key=lambda number: -len(people[number]))[:MOST_PEOPLE]
-    curves = {f"person {number}": _moments(people[number]) for number in sorted(most)}
-    left_out = (
-        f", the {MOST_PEOPLE} of {len(people)} people seen most" if len(people) > len(most) else ""
-    )
-    heading = f"{command.printable(name)}{left_out}"
+    shown, heading = _seen_longest(people), command.printable(Path(name).name)
+    if len(shown) < len(people):
+        heading += f", the {len(shown)} of {len(people)} people seen longest"
+    curves = {f"person {number}": _moments(people[number]) for number in shown}
     plots_of_faces.timeline(curves, classes, args.timeline, heading)
+
+
+def _seen_longest(people):
+    """The numbers of those to be shown; who was seen for a glimpse alone may have been nobody."""
+    lasting = [n for n, entries in people.items() if entries[-1][0] - entries[0][0] >= GLIMPSE]
+    return sorted(sorted(lasting or people, key=lambda n: -len(people[n]))[:MOST_PEOPLE])
 
 
 def _moments(entries):

@@ -14,7 +14,7 @@ class Reading:
     """
 
     picture: str  # the file's name, or which of the pictures given
-    number: int  # of the face in its picture, from 0, left to right
+    number: int  # of the face in its picture, from 1, left to right
     face: Any  # faces.Face: box in pixels, score of the detector, eyes
     classes: tuple  # names
     scores: Any  # float32 [k], the logits; of an ensemble their mean

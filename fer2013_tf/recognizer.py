@@ -195,7 +195,7 @@ class Recognizer:
         return [
             [
                 self.reading(name, number, face, crop, *next(answers))
-                for number, (face, crop) in enumerate(of_picture)
+                for number, (face, crop) in enumerate(of_picture, 1)
             ]
             for name, of_picture in zip(names, cut)
         ]

@@ -9,7 +9,7 @@ import collections
 
 import numpy as np
 
-from fer2013_tf import specs
+from fer2013_tf import faces, specs
 
 SMOOTHERS = specs.Registry("smoothing")
 # Answers that the mode is taken of, as the articles do it; the weight of a new answer in a mean.
@@ -76,7 +76,8 @@ class People:
         found: [faces.Face]. A face belongs to the person whose box it overlaps most, pairs of the
         largest overlap first; others are new persons.
         """
-        overlaps = np.array([[overlap(p.face.box, f.box) for f in found] for p in self.there])
+        boxes = [face.box for face in found]
+        overlaps = np.array([faces.overlaps(person.face.box, boxes) for person in self.there])
         matched = {}
         while overlaps.size and overlaps.max() > LEAST_OVERLAP:
             person, face = np.unravel_index(overlaps.argmax(), overlaps.shape)
@@ -100,12 +101,3 @@ class People:
     def _new(self, face):
         self.seen += 1
         return Person(self.seen, face, self.smooth)
-
-
-def overlap(one, other):
-    """Intersection over union of two boxes (left, top, right, bottom)."""
-    across = min(one[2], other[2]) - max(one[0], other[0])
-    down = min(one[3], other[3]) - max(one[1], other[1])
-    common = max(0.0, across) * max(0.0, down)
-    areas = [(box[2] - box[0]) * (box[3] - box[1]) for box in (one, other)]
-    return common / max(sum(areas) - common, 1e-9)

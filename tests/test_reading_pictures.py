@@ -42,16 +42,16 @@ def test_every_face_of_every_picture(whole, album, tmp_path, capsys):
     lines = [json.loads(line) for line in out.splitlines()]
     told = [(line["picture"][len(str(album)) + 1 :], line["face"]) for line in lines]
     assert told == [
-        ("astronaut.png", 0),
-        ("more/both.png", 0),
+        ("astronaut.png", 1),
         ("more/both.png", 1),
+        ("more/both.png", 2),
         ("more/coffee.jpg", None),
     ]
     assert "3 faces in 3 pictures" in err
     box = lines[0]["box"]
     assert 165 < box["left"] < 190 and 260 < box["right"] < 285
     rows = list(csv.DictReader((tmp_path / "f.csv").open()))
-    assert [row["face"] for row in rows] == ["0", "0", "1"]
+    assert [row["face"] for row in rows] == ["1", "1", "2"]
     assert float(rows[0]["p_happy"]) == lines[0]["probabilities"]["happy"]
     assert list(rows[0]) == readings.columns(list(lines[0]["probabilities"]))
     assert {path.name for path in (tmp_path / "a").iterdir()} == {
@@ -59,7 +59,7 @@ def test_every_face_of_every_picture(whole, album, tmp_path, capsys):
     }
     assert Image.open(tmp_path / "a" / "both.png").size == (600, 400)
     assert {path.name for path in (tmp_path / "e").iterdir()} == {
-        *("astronaut-0.png", "both-0.png", "both-1.png")
+        *("astronaut-1.png", "both-1.png", "both-2.png")
     }
     assert (tmp_path / "s.png").stat().st_size > 20_000
 
@@ -127,7 +127,7 @@ def test_without_a_detector_the_middle_is_taken_and_it_says_so(whole, album, mon
     assert json.loads(out)["box"] == {"left": 0, "top": 0, "right": 512, "bottom": 512}
 
 
-def a_reading(box, chances, number=0):
+def a_reading(box, chances, number=1):
     chances = np.array(chances)
     classes = ("happy", "sad", "mine")
     crop = np.zeros((48, 48), np.uint8)

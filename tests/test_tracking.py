@@ -75,9 +75,3 @@ def test_what_is_shown_stays_a_distribution(smooth, rows):
     answers = [np.array(row) / sum(row) for row in rows]
     for each in shown(smooth, answers):
         assert each.sum() == pytest.approx(1) and (each >= 0).all()
-
-
-def test_overlap():
-    assert tracking.overlap((0, 0, 10, 10), (0, 0, 10, 10)) == pytest.approx(1)
-    assert tracking.overlap((0, 0, 10, 10), (5, 0, 15, 10)) == pytest.approx(1 / 3)
-    assert tracking.overlap((0, 0, 10, 10), (20, 20, 30, 30)) == 0

@@ -262,6 +262,16 @@ def test_long_films_are_averaged_for_the_timeline():
     np.testing.assert_allclose(chances.sum(axis=1), 1)
 
 
+def test_the_timeline_shows_those_seen_longest_and_no_glimpses():
+    def seen(start, frames):
+        return [(start + number / 25, np.array([0.5, 0.5])) for number in range(frames)]
+
+    assert reading_video._seen_longest({1: seen(0, 100), 2: seen(1, 3)}) == [1]
+    assert reading_video._seen_longest({1: seen(0, 3), 2: seen(1, 2)}) == [1, 2]
+    many = {number: seen(0, 20 + number) for number in range(1, 10)}
+    assert reading_video._seen_longest(many) == [4, 5, 6, 7, 8, 9]
+
+
 def test_opencv_missing_names_the_extra(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "cv2", None)
     with pytest.raises(UserError, match=r"fer2013_tf\[video\]"):

