@@ -113,11 +113,15 @@ def explanation(reading, maps, heat, path):
 
 
 def _thirds(figure, row):
-    """Three axes of one width in place of a row of them."""
+    """Axes in place of a row of them, a third of its width each; for two pictures and the bars."""
     grid, width = row[0].get_gridspec(), len(row) // 3
     for axes in row:
         axes.remove()
-    return [figure.add_subplot(grid[0, third * width : (third + 1) * width]) for third in range(3)]
+    starts = (third * width for third in range(3))
+    *pictures, last = (figure.add_subplot(grid[0, start : start + width]) for start in starts)
+    last.set_axis_off()
+    # The room that names take beside bars would push the columns of pictures apart.
+    return [*pictures, last.inset_axes((0.2, 0, 0.8, 1))]
 
 
 def timeline(people, classes, path, heading):

@@ -16,8 +16,8 @@ ROOT = Path(__file__).parent.parent / PACKAGE
 ROOMS = (
     "errors emotions",
     "specs devices command metrics files archives calibration readings pictures window",
-    "report faces tracking harms video",
-    "sources detectors drawing",
+    "report faces harms video",
+    "sources detectors drawing tracking",
     "detectors.*",
     "sources.folder sources.drawn sources.fer2013_csv sources.arrays ferplus splits",
     "sources.list_file",
