@@ -94,8 +94,7 @@ def run(args):
         return _watch(args)
     from fer2013_tf import evaluation
 
-    for file in (args.json, args.predictions, args.mistakes):
-        _check_folder(file)
+    files.check_folders(args.json, args.predictions, args.mistakes)
     say = print if args.json != "-" else lambda *_: None
     name, members = _members(args, say)
     result = {
@@ -205,12 +204,6 @@ def _per_split(args, file, split):
     if args.splits and len(set(args.splits)) == 1:
         return path
     return path.with_name(f"{path.stem}-{split}{path.suffix}")
-
-
-def _check_folder(file):
-    """Before any work: a file asked for must have a folder to stand in."""
-    if file and not Path(file).parent.is_dir():
-        raise UserError(f"{file}: the folder {Path(file).parent} is not there; make it first")
 
 
 def _write_predictions(path, faces, predicted, probabilities, classes):

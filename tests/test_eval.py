@@ -185,7 +185,7 @@ def test_pictures_that_also_stand_in_training_are_left_out(folder, whole, tmp_pa
         (["--ensemble", "7"], "no checkpoint of step 7; there are: 2, 4, 6, 8"),
         (["--ensemble", "x:best"], "x: no such run; there are:"),
         (["--ensemble", "best:"], "no such run"),
-        (["--json", "nowhere/x.json"], "the folder nowhere is not there"),
+        (["--json", "nowhere/x.json"], "nowhere/x.json: the folder is not there"),
         (["--records", "nowhere"], "nowhere/manifest.json: no records here"),
         (["--ensemble", "shipped:last5"], "last5: the shipped weights are one checkpoint"),
         (["--run", "shipped", "--watch"], "--watch: no run under"),
