@@ -20,6 +20,7 @@ OURS = {
 IMPORTS = {
     "python": (sys.executable, "pass"),
     "import tensorflow": (sys.executable, "import tensorflow"),
+    "the same, as we do": (sys.executable, "from fer2013_tf.tensorflow1 import tf"),
     "import torch": (str(alternate.PEERS), "import torch"),
     "import fer": (str(alternate.PEERS), "from fer.fer import FER"),
 }

@@ -8,10 +8,9 @@ applied, in their order. Every draw is a stateless function of the seed given.
 
 import math
 
-import tensorflow.compat.v1 as tf
-
 from fer2013_tf import specs
 from fer2013_tf.errors import UserError
+from fer2013_tf.tensorflow1 import tf
 
 # (n, size, seed, *, option=default) -> matrices [n, 3, 3], output pixel -> input pixel.
 GEOMETRIC = specs.Registry("augmentation")

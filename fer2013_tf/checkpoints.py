@@ -121,7 +121,7 @@ def save(saver, session, folder, step, *, keep):
     Checkpoints of later steps, left by a run that was taken back, are removed too.
     Raises UserError naming the file where it cannot be written.
     """
-    import tensorflow.compat.v1 as tf
+    from fer2013_tf.tensorflow1 import tf
 
     with _partial(folder) as partial:
         try:
@@ -290,7 +290,7 @@ def shadows_of(values):
 
 def damage(prefix):
     """Why a checkpoint cannot be read to its last byte, checksums included, or None."""
-    import tensorflow.compat.v1 as tf
+    from fer2013_tf.tensorflow1 import tf
 
     try:
         with _readable(prefix, ""):
@@ -304,7 +304,7 @@ def damage(prefix):
 
 def open_checkpoint(prefix):
     """A checkpoint reader. Raises UserError naming the file where it is missing or damaged."""
-    import tensorflow.compat.v1 as tf
+    from fer2013_tf.tensorflow1 import tf
 
     with _readable(prefix):
         return tf.train.load_checkpoint(str(prefix))
@@ -313,7 +313,7 @@ def open_checkpoint(prefix):
 @contextlib.contextmanager
 def _readable(prefix, remedy="; remove its files to use the one before"):
     """Turns TensorFlow's errors while reading a checkpoint into a UserError that names it."""
-    import tensorflow.compat.v1 as tf
+    from fer2013_tf.tensorflow1 import tf
 
     try:
         yield

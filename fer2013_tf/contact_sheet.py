@@ -68,9 +68,8 @@ def _one_a_class(folder, classes, seed):
 
 def _augmented(images, recipe, columns, seed):
     """uint8 [m, columns, h, w(, 3)]."""
-    import tensorflow.compat.v1 as tf
-
     from fer2013_tf import augment, inputs
+    from fer2013_tf.tensorflow1 import tf
 
     repeated = np.repeat(images, columns, axis=0)
     with tf.Graph().as_default(), tf.Session() as session:

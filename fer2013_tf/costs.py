@@ -8,9 +8,9 @@ import time
 from typing import NamedTuple
 
 import numpy as np
-import tensorflow.compat.v1 as tf
 
 from fer2013_tf import devices, graphs
+from fer2013_tf.tensorflow1 import tf
 
 # Copies of the parameters in a checkpoint beside themselves and their shadows.
 SLOTS = {"adam": 2, "momentum": 1, "sgd": 0}

@@ -36,7 +36,7 @@ def spectral_pays(precision):
     On CPUs, except in bfloat16 on one with AMX: its tiles do the direct convolution's products
     faster than memory can feed the transforms. On a GPU cuDNN chooses for itself.
     """
-    import tensorflow as tf
+    from fer2013_tf.tensorflow1 import tf
 
     if tf.config.list_physical_devices("GPU"):
         return False
@@ -49,7 +49,7 @@ def session_config():
     Operations of a training step are large enough to use all cores, and contend for memory when two
     run at once.
     """
-    import tensorflow.compat.v1 as tf
+    from fer2013_tf.tensorflow1 import tf
 
     config = tf.ConfigProto(allow_soft_placement=True, inter_op_parallelism_threads=1)
     config.gpu_options.allow_growth = True

@@ -196,18 +196,32 @@ def cut(image, frame, size):
     half = frame.side / 2 * (math.sqrt(2) if frame.angle else 1.0)
     left, top = math.floor(frame.x - half), math.floor(frame.y - half)
     right, bottom = math.ceil(frame.x + half) + 1, math.ceil(frame.y + half) + 1
-    region = _region(image, left, top, right, bottom)
+    region = _region(image, left, top, right, bottom).convert("RGB" if colour else "L")
     # Twice the pixels wanted is what turning needs; it and resizing then take no longer for large
     # faces.
     factor = max(1, int(frame.side // (2 * max(height, width))))
     region = region.reduce(factor) if factor > 1 else region
-    x, y, half = (frame.x - left) / factor, (frame.y - top) / factor, frame.side / 2 / factor
+    x, y, side = (frame.x - left) / factor, (frame.y - top) / factor, frame.side / factor
     if frame.angle:
-        region = region.rotate(frame.angle, Image.Resampling.BICUBIC, center=(x, y))
-    box = (max(x - half, 0), max(y - half, 0), x + half, y + half)
+        region, x, y, side = _turned(region, x, y, side, frame.angle)
+    box = (max(x - side / 2, 0), max(y - side / 2, 0), x + side / 2, y + side / 2)
     box = (*box[:2], min(box[2], region.width), min(box[3], region.height))
-    resized = region.resize((width, height), Image.Resampling.LANCZOS, box=box)
-    return np.asarray(resized.convert("RGB" if colour else "L"))
+    return np.asarray(region.resize((width, height), Image.Resampling.LANCZOS, box=box))
+
+
+def _turned(region, x, y, side, angle):
+    """The square about (x, y), turned, and no more: (image, its centre's x, y, its side)."""
+    length = max(1, round(side))
+    step, radians = side / length, math.radians(angle)
+    along, across = step * math.cos(radians), step * math.sin(radians)
+    # Pillow asks where in the region each pixel of the result comes from.
+    start_x = x - (along - across) * length / 2
+    start_y = y - (across + along) * length / 2
+    places = (along, -across, start_x, across, along, start_y)
+    turned = region.transform(
+        (length, length), Image.Transform.AFFINE, places, Image.Resampling.BICUBIC
+    )
+    return turned, length / 2, length / 2, length
 
 
 def _region(image, left, top, right, bottom):

@@ -10,11 +10,10 @@ with tf.Session(graph=graph.graph) as session:
 from fnmatch import fnmatchcase
 from typing import Any, NamedTuple
 
-import tensorflow.compat.v1 as tf
-
 from fer2013_tf import inputs, nets, objective, optimise, queue_inputs, specs, summaries
 from fer2013_tf.errors import UserError
 from fer2013_tf.nets import layers
+from fer2013_tf.tensorflow1 import tf
 
 INPUTS = {"tfdata": inputs.build, "queue": queue_inputs.build}
 

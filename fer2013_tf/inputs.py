@@ -12,11 +12,11 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-import tensorflow.compat.v1 as tf
 
 from fer2013_tf import augment, emotions, ferplus, records, specs
 from fer2013_tf.errors import UserError
 from fer2013_tf.shards import Shards
+from fer2013_tf.tensorflow1 import tf
 
 SCALINGS = ("unit", "mean", "picture", "none")
 DRAW = "draw"

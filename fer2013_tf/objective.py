@@ -4,10 +4,9 @@ A loss takes logits float32 [n, k] and targets float32 [n, k] - one-hot, or shar
 and returns the mean over the batch. Below, z are the logits, p = softmax(z), t the targets.
 """
 
-import tensorflow.compat.v1 as tf
-
 from fer2013_tf import specs
 from fer2013_tf.errors import UserError
+from fer2013_tf.tensorflow1 import tf
 
 LOSSES = specs.Registry("loss")
 BALANCED = "balanced"

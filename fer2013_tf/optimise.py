@@ -2,9 +2,8 @@
 
 import math
 
-import tensorflow.compat.v1 as tf
-
 from fer2013_tf import specs
+from fer2013_tf.tensorflow1 import tf
 
 SCHEDULES = specs.Registry("schedule")
 OPTIMIZERS = specs.Registry("optimizer")

@@ -5,10 +5,9 @@ threads, so a resumed run meets other batches than an uninterrupted one. Use `--
 runs must repeat.
 """
 
-import tensorflow.compat.v1 as tf
-
 from fer2013_tf import emotions, ferplus, inputs, records
 from fer2013_tf.errors import UserError
+from fer2013_tf.tensorflow1 import tf
 
 # Pictures in the shuffle queue: enough to mix classes, little memory (20 MB of 48x48 pictures).
 MIN_AFTER_DEQUEUE = 8192

@@ -176,7 +176,7 @@ def parse(serialised, size):
 
     size: (height, width), or (height, width, 3) of pictures in colour.
     """
-    import tensorflow.compat.v1 as tf
+    from fer2013_tf.tensorflow1 import tf
 
     integer = tf.FixedLenFeature([], tf.int64)
     spec = {
@@ -343,7 +343,7 @@ def split_size(manifest, split):
 
 def read(folder, split):
     """The whole of a split as `Faces`, in source order. Checks that seen == size."""
-    import tensorflow.compat.v1 as tf
+    from fer2013_tf.tensorflow1 import tf
 
     manifest = load(folder)
     paths = shard_paths(folder, manifest, split)
@@ -373,7 +373,7 @@ def read(folder, split):
 
 def _damage(paths, error):
     """Names the damaged shard: the first whose bytes TensorFlow cannot walk through."""
-    import tensorflow.compat.v1 as tf
+    from fer2013_tf.tensorflow1 import tf
 
     for path in paths:
         try:

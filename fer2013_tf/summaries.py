@@ -4,9 +4,8 @@ import contextlib
 import math
 import threading
 
-import tensorflow.compat.v1 as tf
-
 from fer2013_tf.errors import UserError
+from fer2013_tf.tensorflow1 import tf
 
 # Histograms of activations and feature maps look at this many pictures of the batch: enough to see
 # a layer die, a hundredth of the cost.

@@ -12,7 +12,6 @@ import sys
 import time
 
 import numpy as np
-import tensorflow.compat.v1 as tf
 from tqdm import tqdm
 
 from fer2013_tf import (
@@ -30,6 +29,7 @@ from fer2013_tf import (
 from fer2013_tf.errors import UserError
 from fer2013_tf.inference import Classifier
 from fer2013_tf.shards import Shards
+from fer2013_tf.tensorflow1 import tf
 
 # Steps between two points of the training-loss curve in TensorBoard.
 SCALAR_EVERY = 20

@@ -2,11 +2,10 @@
 
 import time
 
-import tensorflow.compat.v1 as tf
-
 from fer2013_tf import checkpoints, emotions, graphs, metrics, records, summaries
 from fer2013_tf.errors import UserError
 from fer2013_tf.inference import Classifier
+from fer2013_tf.tensorflow1 import tf
 
 POLL_SECONDS = 2.0
 

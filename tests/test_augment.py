@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-import tensorflow.compat.v1 as tf
 
 from fer2013_tf import augment
 from fer2013_tf.errors import UserError
+from fer2013_tf.tensorflow1 import tf
 
 
 def apply(images, chain, *, seed=(1, 2), fill="nearest"):

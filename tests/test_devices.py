@@ -38,7 +38,7 @@ def test_a_format_asked_for_stays():
 
 
 def test_the_transform_pays_but_for_tiles_and_gpus(monkeypatch):
-    import tensorflow as tf
+    from fer2013_tf.tensorflow1 import tf
 
     gpus = []
     monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: gpus)

@@ -14,7 +14,7 @@ PACKAGE = "fer2013_tf"
 ROOT = Path(__file__).parent.parent / PACKAGE
 
 ROOMS = (
-    "errors emotions",
+    "errors emotions tensorflow1",
     "specs devices command metrics files archives calibration readings pictures window",
     "report faces harms video",
     "sources detectors drawing tracking",
@@ -48,9 +48,9 @@ ROOMS = (
 
 # Narrower than the order alone: what these may import, and nothing else of the package.
 ONLY = {
-    "nets.layers.*": "errors nets.layers nets.layers.moments",
-    "nets.layers": "errors nets.layers.spectral",
-    "nets.*": "errors nets.layers nets.layers.grey",
+    "nets.layers.*": "errors tensorflow1 nets.layers nets.layers.moments",
+    "nets.layers": "errors tensorflow1 nets.layers.spectral",
+    "nets.*": "errors tensorflow1 nets.layers nets.layers.grey",
     "recipes.*": "recipes",
     "sources.*": "errors emotions archives sources sources.folder",
     "sources": "errors emotions faces",
@@ -134,6 +134,14 @@ def test_imports_point_upward(name):
         assert theirs is not None and theirs < own, (
             f"{name} (room {own}: {ROOMS[own]}) imports {other}, which is not in a room above it"
         )
+
+
+def test_tensorflow_is_imported_in_one_place():
+    """Elsewhere it would fetch Keras, see tensorflow1."""
+    direct = [
+        n for n, t in TREES.items() if any(i.split(".")[0] == "tensorflow" for i in imports(t))
+    ]
+    assert direct == ["tensorflow1"]
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if entry_for(ONLY, name) is not None])

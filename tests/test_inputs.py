@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-import tensorflow.compat.v1 as tf
 
 from fer2013_tf import emotions, graphs, inputs, records
 from fer2013_tf.errors import UserError
 from fer2013_tf.sources import Face
+from fer2013_tf.tensorflow1 import tf
 from tests import toy
 
 

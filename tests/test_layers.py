@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
-import tensorflow.compat.v1 as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fer2013_tf.nets import layers
 from fer2013_tf.nets.layers import grey, moments, spectral
+from fer2013_tf.tensorflow1 import tf
 
 
 def draw(*shape, seed=0):

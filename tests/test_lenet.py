@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-import tensorflow.compat.v1 as tf
 
 from fer2013_tf import nets
 from fer2013_tf.errors import UserError
 from fer2013_tf.nets import layers
+from fer2013_tf.tensorflow1 import tf
 
 
 def build(net="lenet", *, training=False, batch=4, size=48, classes=7):

@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
-import tensorflow.compat.v1 as tf
 
 from fer2013_tf import emotions, graphs, nets, recipes, records
 from fer2013_tf.errors import UserError
 from fer2013_tf.nets import layers
 from fer2013_tf.sources import Face
+from fer2013_tf.tensorflow1 import tf
 from tests import golden
 
 

@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-import tensorflow.compat.v1 as tf
 
 from fer2013_tf import objective
 from fer2013_tf.errors import UserError
 from fer2013_tf.nets import layers
+from fer2013_tf.tensorflow1 import tf
 
 ARTICLE = "clipped_weighted(weights=(1.0, 10.0, 1.0, 1.0, 1.0, 1.0, 1.0))"
 

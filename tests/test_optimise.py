@@ -5,10 +5,10 @@ import time
 
 import numpy as np
 import pytest
-import tensorflow.compat.v1 as tf
 
 from fer2013_tf import optimise
 from fer2013_tf.errors import UserError
+from fer2013_tf.tensorflow1 import tf
 from tests import toy
 
 

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-import tensorflow.compat.v1 as tf
 
 from fer2013_tf import graphs, records, summaries
+from fer2013_tf.tensorflow1 import tf
 from tests import toy
 
 

@@ -12,10 +12,10 @@ import unittest.mock
 import numpy as np
 import pandas as pd
 import pytest
-import tensorflow.compat.v1 as tf
 from PIL import Image
 
 from fer2013_tf import checkpoints, compare, costs, files, sweep, trials
+from fer2013_tf.tensorflow1 import tf
 from tests import toy
 
 EPOCHS, FIRST = 8, "learning_rate-0.002"

@@ -8,9 +8,9 @@ import time
 
 import numpy as np
 import pytest
-import tensorflow.compat.v1 as tf
 
 from fer2013_tf import checkpoints, train
+from fer2013_tf.tensorflow1 import tf
 from tests import golden, toy
 
 

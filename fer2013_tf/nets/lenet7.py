@@ -19,9 +19,8 @@ says. Padding is SAME, every layer has a bias and, but for the output, a ReLU. D
 changes no value: pools come before the ReLU.
 """
 
-import tensorflow.compat.v1 as tf
-
 from fer2013_tf.nets import layers
+from fer2013_tf.tensorflow1 import tf
 
 FILTERS = (32, 64, 128)
 STDDEV = 0.1

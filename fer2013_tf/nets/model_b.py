@@ -18,9 +18,8 @@ PyTorch does it. After "Facial Expression Recognition using CNN" (Correa et al.)
 calls its source. The biases before BN are kept, though BN takes them off again.
 """
 
-import tensorflow.compat.v1 as tf
-
 from fer2013_tf.nets import layers
+from fer2013_tf.tensorflow1 import tf
 
 FILTERS = (64, 128, 256)
 UNITS = (4096, 1024, 256)

@@ -15,9 +15,8 @@ convolutions have biases and the 1x1 shortcuts, where the size changes, no BN. P
 pixels on every side, as PyTorch has it; at stride 2 that is not SAME, which pads one side only.
 """
 
-import tensorflow.compat.v1 as tf
-
 from fer2013_tf.nets import layers
+from fer2013_tf.tensorflow1 import tf
 
 STAGES = (64, 128, 256, 512)
 BLOCKS = 2

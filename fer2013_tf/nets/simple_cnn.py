@@ -13,9 +13,8 @@ No padding anywhere; every layer has a bias and, but for the output, a ReLU; sta
 it. Deviation that changes no value: pools come before the ReLU.
 """
 
-import tensorflow.compat.v1 as tf
-
 from fer2013_tf.nets import layers
+from fer2013_tf.tensorflow1 import tf
 
 CONVOLUTIONS = ((64, 2), (256, 3))  # filters, pool and its stride
 

@@ -16,9 +16,8 @@ PyTorch does it. After Simonyan & Zisserman 2015. Deviation that changes no valu
 last layer the pool comes before the ReLU.
 """
 
-import tensorflow.compat.v1 as tf
-
 from fer2013_tf.nets import layers
+from fer2013_tf.tensorflow1 import tf
 
 BLOCKS = ((2, 32), (3, 64), (3, 128))
 

@@ -22,10 +22,9 @@ bear Keras's names: `--warm-start FILE.h5 --freeze "block*"` reads its file and 
 alone.
 """
 
-import tensorflow.compat.v1 as tf
-
 from fer2013_tf.errors import UserError
 from fer2013_tf.nets import layers
+from fer2013_tf.tensorflow1 import tf
 
 BLOCKS = ((2, 64), (2, 128), (3, 256), (3, 512), (3, 512))
 # Blue, green, red.

@@ -8,9 +8,8 @@ of the build, never into a global collection.
 from fnmatch import fnmatchcase
 from typing import NamedTuple
 
-import tensorflow.compat.v1 as tf
-
 from fer2013_tf.nets.layers import spectral
+from fer2013_tf.tensorflow1 import tf
 
 CONV, DENSE, OUTPUT = WEIGHT_KINDS = ("conv", "dense", "output")
 WEIGHT_STDDEV = 0.05

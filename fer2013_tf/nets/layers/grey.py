@@ -10,10 +10,9 @@ and read as seldom as can be:
   and what adds a constant to all or cuts off below zero may change places.
 """
 
-import tensorflow.compat.v1 as tf
-
 from fer2013_tf.nets import layers
 from fer2013_tf.nets.layers import moments
+from fer2013_tf.tensorflow1 import tf
 
 
 def conv_norm_relu_pool(images, filters, size, *, pool, stride, pool_scope, training, ledger):

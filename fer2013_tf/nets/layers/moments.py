@@ -3,7 +3,8 @@
 import functools
 
 import numpy as np
-import tensorflow.compat.v1 as tf
+
+from fer2013_tf.tensorflow1 import tf
 
 
 def of_grey_conv(images, kernel):

@@ -20,7 +20,8 @@ All matrices have entries of at most about 2, so that bfloat16 rounds here as it
 import functools
 
 import numpy as np
-import tensorflow.compat.v1 as tf
+
+from fer2013_tf.tensorflow1 import tf
 
 
 def saving(height, width, size, inputs, outputs):
