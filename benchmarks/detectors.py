@@ -156,20 +156,26 @@ def measured(names, args):
     """{name: figures} of the detectors named."""
     pictures = list(packaged.pictures(args.cache))
     places = {name: installed(name, args.cache) for name in names}
-    competing = [
-        alternate.Contender(
-            name,
-            PEERS[name].module,
-            ("--packages", places[name][0], "--cache", args.cache, "--seconds", args.seconds)
-            + PEERS[name].arguments,
-        )
-        for name in names
-    ]
-    rounds = alternate.rounds(competing, args.rounds)
+
+    def contenders(*words):
+        return [
+            alternate.Contender(
+                name,
+                PEERS[name].module,
+                ("--packages", places[name][0], "--cache", args.cache, *PEERS[name].arguments)
+                + words,
+            )
+            for name in names
+        ]
+
+    searched = alternate.rounds(contenders(), 1)
+    times = {}
+    if args.seconds:
+        timed = alternate.rounds(contenders("--seconds", args.seconds), args.rounds)
+        times = alternate.summary(timed, "milliseconds")
     result = {}
     for name in names:
-        found = rounds[name][0]["found"]
-        times = alternate.summary({name: rounds[name]}, "milliseconds") if args.seconds else {}
+        (found,) = searched[name]
         result[name] = {
             "ways": {way: judged(found[way], way, pictures) for way in packaged.WAYS},
             "milliseconds": times.get(name),
