@@ -19,6 +19,7 @@ from benchmarks import (
     many_pictures,
     packaged,
 )
+from benchmarks.contenders import finding, reading
 from fer2013_tf import faces
 
 LABELLED = [
@@ -151,6 +152,32 @@ def test_recall_by_tag_and_false_faces_by_picture():
         "false_in": ["c/d.png"],
         "tags": {"single": [1, 1]},
     }
+
+
+def test_a_contender_searches_every_way_and_is_timed_on_one_picture():
+    seen = []
+
+    def find(image):
+        seen.append((image.mode, image.size))
+        return [(1, 2, 3.14159, 4)]
+
+    pictures = [picture_of((10, 10, 50, 50)), picture_of()._replace(name=finding.TIMED)]
+    found = finding.found(find, pictures)
+    assert found == {way: {p.name: [[1.0, 2.0, 3.1, 4.0]] for p in pictures} for way in found}
+    assert set(found) == set(packaged.WAYS) and {mode for mode, _ in seen} == {"RGB"}
+    seen.clear()
+    assert 0 < finding.timed(find, pictures, 0.01)["milliseconds"] < 1000
+    assert set(seen) == {("RGB", finding.SIZE)}
+
+
+def test_the_most_memory_is_this_process_own():
+    def peak(allocated):
+        code = f"x = b'1' * {allocated}; from benchmarks.contenders import reading; "
+        line = [sys.executable, "-c", code + "del x; print(reading.peak_mb())"]
+        return float(subprocess.check_output(line, cwd=alternate.ROOT))
+
+    small, large = peak(1), peak(200 * 2**20)
+    assert large > small + 150 and small < 100
 
 
 def test_the_table_of_detectors():
