@@ -19,7 +19,7 @@ from benchmarks import (
     many_pictures,
     packaged,
 )
-from benchmarks.contenders import finding, reading
+from benchmarks.contenders import finding
 from fer2013_tf import faces
 
 LABELLED = [
