@@ -40,7 +40,7 @@ class Follower:
     def read(self, pixels, name):
         """[(tracking.Person, readings.Reading)] of a frame uint8 [h, w, 3], left to right.
 
-        The reading's number is the person's, from 0; its probabilities are the smoothed ones.
+        The reading's number is the person's, from 1; its probabilities are the smoothed ones.
         """
         started = time.perf_counter()
         image = Image.fromarray(pixels)
