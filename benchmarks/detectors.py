@@ -1,8 +1,8 @@
 """Detectors of faces side by side: what they find, what they take for a face, time, size, licence.
 
-python -m benchmarks.detectors                          # about ten minutes, on an idle machine
+python -m benchmarks.detectors                          # about six minutes, on an idle machine
 python -m benchmarks.detectors --only haar,dlib --seconds 0
-python -m benchmarks.detectors --installs               # what pip says of Python 3.10 to 3.13, too
+python -m benchmarks.detectors --installs               # asks pip for Python 3.10 to 3.13, too: ten
 
 On the labelled pictures of benchmarks/pictures.json: as they are, with a fifth of the light, a
 third of the size, turned by 30 degrees. A face is found where a box holds the centre of its label

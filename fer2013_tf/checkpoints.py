@@ -83,8 +83,8 @@ class Run:
         return files.read_json(path, remedy)["epochs"]
 
     def temperatures(self):
-        """{step: temperature fitted on PublicTest}, as far as the history has them."""
-        return {e["step"]: e["temperature"] for e in self.history() if e.get("temperature")}
+        """{step: temperatures fitted on PublicTest}, as far as the history has them."""
+        return {e["step"]: e["temperatures"] for e in self.history() if e.get("temperatures")}
 
     def write_history(self, entries):
         """Replaces history.json."""

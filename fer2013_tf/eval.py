@@ -191,8 +191,8 @@ def _show_calibration(figures, split, title, logs, say):
     from fer2013_tf import plots_of_trust, report
 
     say(report.calibration_line(figures))
-    if set(figures["temperatures"]) == {1.0}:
-        say("no temperature was fitted for these weights; train anew to have one")
+    if all(each == [1.0] for each in figures["temperatures"]):
+        say("no temperatures were fitted for these weights; train anew to have some")
     picture = logs / f"reliability-{split}.png"
     plots_of_trust.reliability(figures, picture, f"{split}: {title}")
     say(f"reliability diagram: {picture}")

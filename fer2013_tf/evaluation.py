@@ -24,7 +24,7 @@ class Member(NamedTuple):
     path: str  # checkpoint prefix or .npz
     recipe: Recipe
     data: dict
-    temperature: float  # fitted on PublicTest; 1 where it was not
+    calibration: calibration.Calibration  # fitted on PublicTest; none where it was not
 
 
 def choose_run(root, name):
@@ -82,9 +82,17 @@ def _of_run(root, name, wanted):
     recipe, settings = run.read()
     fitted = run.temperatures()
     return [
-        Member(f"{name}:{c.step}", str(c.prefix), recipe, settings["data"], fitted.get(c.step, 1.0))
+        _member(f"{name}:{c.step}", c.prefix, recipe, settings, fitted.get(c.step))
         for c in checkpoints.select(run, wanted)
     ]
+
+
+def _member(name, path, recipe, settings, temperatures):
+    """temperatures: None where none were fitted."""
+    fitted = calibration.Calibration()
+    if temperatures:
+        fitted = calibration.Calibration(tuple(temperatures), recipe.label_smoothing)
+    return Member(name, str(path), recipe, settings["data"], fitted)
 
 
 def shipped():
@@ -96,8 +104,7 @@ def shipped():
             "or pack it with: python -m fer2013_tf.ship --run NAME"
         )
     recipe, settings = checkpoints.read_recipe(checkpoints.SHIPPED / "recipe.json")
-    temperature = settings.get("temperature", 1.0)
-    return Member(checkpoints.SHIPPED_NAME, str(path), recipe, settings["data"], temperature)
+    return _member(checkpoints.SHIPPED_NAME, path, recipe, settings, settings.get("temperatures"))
 
 
 def classifiers(members, *, precision="float32", single=False):
@@ -149,8 +156,8 @@ def evaluate_split(members, folder, split, *, combine, tta):
     """One split: (metrics.evaluate's result with more, faces, predicted, probabilities).
 
     More are "members" and "calibration" (see `_calibration`). predicted: int64 [n], the ensemble's
-    answers. probabilities: float64 [n, classes], the members' mean at temperature 1, also where
-    `combine` is "vote".
+    answers. probabilities: float64 [n, classes], the members' mean as they come, not calibrated,
+    also where `combine` is "vote".
     """
     manifest = records.load(folder)
     check_data(members[0], manifest, folder)
@@ -177,14 +184,17 @@ def evaluate_split(members, folder, split, *, combine, tta):
 
 
 def _calibration(members, logits, labels):
-    """How far confidence and accuracy are apart, before scaling by temperature and after it.
+    """How far confidence and accuracy are apart, before calibration and after it.
 
-    {"temperatures": a member, "before", "after": {"error": expected calibration error, 0..1,
-    "loss": cross-entropy in nats, "bins": `calibration.reliability`}}
+    {"temperatures", "smoothings": one a member, "before", "after": {"error": expected calibration
+    error, 0..1, "loss": cross-entropy in nats, "bins": `calibration.reliability`}}
     """
-    temperatures = [member.temperature for member in members]
-    result = {"temperatures": temperatures}
-    for name, used in (("before", [1.0] * len(members)), ("after", temperatures)):
+    own = [member.calibration for member in members]
+    result = {
+        "temperatures": [list(each.temperatures) for each in own],
+        "smoothings": [each.smoothing for each in own],
+    }
+    for name, used in (("before", [calibration.Calibration()] * len(own)), ("after", own)):
         chances = calibration.combined(logits, used)
         bins = calibration.reliability(chances, labels)
         loss = metrics.cross_entropy(chances, labels)

@@ -90,5 +90,5 @@ class Classifier:
         return np.stack([self.logits(each) for each in turned])
 
     def probabilities(self, images):
-        """uint8 [n, h, w] -> float32 [n, classes], as the net gives them, at temperature 1."""
+        """uint8 [n, h, w] -> float32 [n, classes], as the net gives them, not calibrated."""
         return self.run(self.net.probabilities, images)

@@ -20,7 +20,7 @@ examples:
   python -m fer2013_tf.predict --video 0                       the camera, in a window; q ends it
 
 Scores are the net's outputs before the softmax, larger is likelier. Probabilities are scaled by the
-temperature fitted on PublicTest (docs/faces.md). What not to use them for: docs/model-card.md.
+temperatures fitted on PublicTest (docs/faces.md). What not to use them for: docs/model-card.md.
 """
 
 

@@ -179,8 +179,8 @@ class Recognizer:
     def answer(self, crops):
         """(scores float32 [n, k], probabilities float64 [n, k]) of crops uint8 [n, h, w]."""
         logits = np.stack([c.views(crops, self.tta) for c in self._classifiers])
-        temperatures = [member.temperature for member in self.members]
-        return logits.mean(axis=(0, 1)), calibration.combined(logits, temperatures)
+        calibrations = [member.calibration for member in self.members]
+        return logits.mean(axis=(0, 1)), calibration.combined(logits, calibrations)
 
     def read(self, cut, names):
         """Readings of pictures whose faces were cut out, all answered at once.

@@ -19,11 +19,11 @@ def table(result, classes, title):
 
 def calibration_line(figures):
     """`metrics`-like dict "calibration" of an evaluation -> a line: error and loss, both ways."""
-    temperatures = figures["temperatures"]
-    if len(temperatures) == 1:
-        by = f"temperature {temperatures[0]:.3f}"
-    else:
-        by = f"temperatures {min(temperatures):.3f} to {max(temperatures):.3f}"
+    temperatures = sorted(t for of_member in figures["temperatures"] for t in of_member)
+    smoothings = set(figures["smoothings"]) - {0.0}
+    by = f"temperatures of {temperatures[0]:.2f} to {temperatures[-1]:.2f}"
+    if smoothings:
+        by += f", smoothing of {', '.join(f'{s:g}' for s in sorted(smoothings))} taken off"
     before, after = (
         f"{100 * figures[when]['error']:.2f} % (cross-entropy {figures[when]['loss']:.4f})"
         for when in ("before", "after")

@@ -27,7 +27,7 @@ examples:
   python -m fer2013_tf.robustness --run lenet --ensemble last5 --tta flip --plot harms.png
   python -m fer2013_tf.robustness --run shipped --ferplus fer2013new.csv --json result.json
 
-Confidence is the probability of the answer, scaled by the temperature fitted for the weights.
+Confidence is the probability of the answer, calibrated as fitted for the weights.
 """
 # Both sets begin with the seven classes that both have, each in its own order.
 COMMON = len(emotions.FER2013)
@@ -130,13 +130,13 @@ def measured(members, faces, *, tta, voted=None):
 def _answering(members, tta):
     """The function uint8 [n, h, w] -> calibrated probabilities float64 [n, k]; one net a member,
     built once for all harms."""
-    temperatures = [member.temperature for member in members]
+    calibrations = [member.calibration for member in members]
     with contextlib.ExitStack() as stack:
         classifiers = [stack.enter_context(each) for each in evaluation.classifiers(members)]
 
         def chances_of(images):
             logits = [classifier.views(images, tta) for classifier in classifiers]
-            return calibration.combined(logits, temperatures)
+            return calibration.combined(logits, calibrations)
 
         yield chances_of
 

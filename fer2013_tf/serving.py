@@ -21,7 +21,7 @@ from flask_limiter.util import get_remote_address
 from PIL import Image, ImageOps, UnidentifiedImageError
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
-from fer2013_tf import emotions, faces
+from fer2013_tf import calibration, emotions, faces
 from fer2013_tf.errors import UserError
 
 PAGE = Path(__file__).parent / "page"
@@ -151,7 +151,9 @@ def _settings(recognizer, limit_mb, per_minute):
         "weights": recognizer.weights,
         "size": recognizer.size[:2],
         "classes": emotions.colours(recognizer.classes),
-        "calibrated": all(member.temperature != 1.0 for member in recognizer.members),
+        "calibrated": all(
+            member.calibration != calibration.Calibration() for member in recognizer.members
+        ),
         "limit_mb": limit_mb,
         "per_minute": per_minute,
     }

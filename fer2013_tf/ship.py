@@ -56,8 +56,8 @@ def run(args):
     np.savez_compressed(buffer, **dict(sorted(packed.items())))
     files.write_atomically(out / checkpoints.WEIGHTS, buffer.getvalue())
     origin = {"run": args.run, "step": chosen.step, "chosen": args.checkpoint}
-    temperature = this.temperatures().get(chosen.step, 1.0)
-    settings = {**settings, "from": origin, "temperature": temperature}
+    temperatures = this.temperatures().get(chosen.step)
+    settings = {**settings, "from": origin, "temperatures": temperatures}
     checkpoints.write_recipe(out / "recipe.json", recipe, settings)
     size = len(buffer.getvalue()) / 2**20
     print(f"{out / checkpoints.WEIGHTS}: step {chosen.step} of {args.run}, {size:.1f} MB")

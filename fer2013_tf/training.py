@@ -137,7 +137,7 @@ class Trainer:
                 return known[checkpoint.step]
             shadows = checkpoints.read_shadows(checkpoint.prefix)
             classifier.load(shadows, where=checkpoint.prefix)
-            public = _figures(classifier, self.pictures[1])
+            public = _figures(classifier, self.pictures[1], self.recipe)
             return _score({"step": checkpoint.step, "public_accuracy": public["accuracy"]})
         return -1.0
 
@@ -238,7 +238,7 @@ class Trainer:
         """Accuracy of the shadow variables on PublicTest and on as many Training pictures."""
         seconds = time.monotonic() - self.started
         classifier.load(checkpoints.shadows_of(values), where=f"step {step}")
-        train, public = (_figures(classifier, faces) for faces in self.pictures)
+        train, public = (_figures(classifier, faces, self.recipe) for faces in self.pictures)
         entry = {
             "epoch": step // self.epoch_steps,
             "step": step,
@@ -247,7 +247,7 @@ class Trainer:
             "public_accuracy": public["accuracy"],
             "train_loss": train["loss"],
             "public_loss": public["loss"],
-            "temperature": public["temperature"],
+            "temperatures": public["temperatures"],
             "learning_rate": float(rate),
             "seconds": seconds,
         }
@@ -307,16 +307,17 @@ def _watched_pictures(folder, seed):
     return records.Faces(*train.read(chosen), train.rows[chosen]), public
 
 
-def _figures(classifier, faces):
-    """Accuracy, loss (cross-entropy) and temperature (see calibration) on pictures; None of
+def _figures(classifier, faces, recipe):
+    """Accuracy, loss (cross-entropy) and temperatures (see calibration) on pictures; None of
     none."""
     if faces is None:
-        return dict.fromkeys(("accuracy", "loss", "temperature"))
+        return dict.fromkeys(("accuracy", "loss", "temperatures"))
     logits = classifier.logits(faces.images)
+    fitted = calibration.fit(logits, faces.labels, recipe.label_smoothing)
     return {
         "accuracy": float((logits.argmax(axis=1) == faces.labels).mean()),
         "loss": metrics.cross_entropy(calibration.probabilities(logits), faces.labels),
-        "temperature": calibration.fit(logits, faces.labels),
+        "temperatures": fitted.temperatures,
     }
 
 

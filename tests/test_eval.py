@@ -101,16 +101,20 @@ def test_flip_averages_with_the_mirror_image(folder, whole):
     np.testing.assert_allclose(combined, calibration.probabilities(both).mean(axis=0), rtol=1e-5)
 
 
-def test_each_member_is_scaled_by_its_own_temperature(folder, whole, tmp_path):
+def test_each_member_has_its_own_calibration(folder, whole, tmp_path):
     entries = {e["step"]: e for e in checkpoints.Run(whole / "ckpt", "r").history()}
     members = evaluation.find_members(whole / "ckpt", "r", "last2")
-    assert [m.temperature for m in members] == [entries[s]["temperature"] for s in (6, 8)]
+    assert [list(m.calibration.temperatures) for m in members] == [
+        entries[s]["temperatures"] for s in (6, 8)
+    ]
     faces = records.read(folder, "PublicTest")
     logits = evaluation.answers(members, faces.images)
     for member, (own,) in zip(members, logits):
-        assert member.temperature == pytest.approx(calibration.fit(own, faces.labels), rel=0.01)
+        fitted = calibration.fit(own, faces.labels, 0.1)
+        assert member.calibration.temperatures == pytest.approx(fitted.temperatures, rel=0.01)
+        assert member.calibration.smoothing == 0.1
     figures = evaluated(folder, whole, tmp_path, "--ensemble", "last2")["splits"]["PublicTest"]
-    scaled = calibration.combined(logits, [m.temperature for m in members])
+    scaled = calibration.combined(logits, [m.calibration for m in members])
     loss = metrics.cross_entropy(scaled, faces.labels)
     assert figures["calibration"]["after"]["loss"] == pytest.approx(loss, rel=1e-4)
     assert loss < figures["calibration"]["before"]["loss"] == pytest.approx(figures["loss"])
@@ -253,7 +257,7 @@ def test_shipped_weights_answer_like_the_checkpoint(folder, whole, tmp_path, mon
     images = records.read(folder, "PublicTest").images
     (member,) = evaluation.find_members(whole / "ckpt", "r", "latest")
     shipped = evaluation.shipped()
-    assert shipped.temperature == member.temperature != 1.0
+    assert shipped.calibration == member.calibration != calibration.Calibration()
     theirs = evaluation.answers([shipped], images)
     np.testing.assert_allclose(theirs, evaluation.answers([member], images), atol=0.02)
     # Where there is no run, the shipped weights answer, and eval says so.

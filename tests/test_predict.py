@@ -29,7 +29,7 @@ def words(root, files, *more):
 def expected_of(members, images):
     """The calibrated probabilities."""
     logits = evaluation.answers(members, images)
-    return calibration.combined(logits, [member.temperature for member in members])
+    return calibration.combined(logits, [member.calibration for member in members])
 
 
 def test_a_file_gets_what_evaluation_gives_its_pixels(whole, pictures, capsys):

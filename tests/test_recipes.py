@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from fer2013_tf import recipes
+from fer2013_tf import objective, recipes, specs
 from fer2013_tf.errors import UserError
 from fer2013_tf.nets import layers
 
@@ -48,6 +48,23 @@ def test_recipes_survive_json(name):
     recipe = recipes.load(name)
     values = {k: list(v) if isinstance(v, tuple) else v for k, v in recipe.__dict__.items()}
     assert recipes.from_dict(values, "here") == recipe
+
+
+@pytest.mark.parametrize(
+    "loss, smoothing",
+    [
+        ("softmax", 0.0),
+        ("softmax(label_smoothing=0.1)", 0.1),
+        ("softmax(0.2)", 0.2),
+        ("softmax(weights='balanced')", 0.0),
+        ("clipped_weighted((1.0, 2.0))", 0.0),
+    ],
+)
+def test_label_smoothing_is_that_of_the_loss(loss, smoothing):
+    recipe = recipes.Recipe(name="r", net="lenet", loss=loss)
+    assert recipe.label_smoothing == smoothing
+    _, options = objective.LOSSES.resolve(specs.parse(loss))
+    assert options.get("label_smoothing", 0.0) == smoothing
 
 
 def test_settings_are_typed():

@@ -40,7 +40,7 @@ def test_a_reading_is_what_the_net_says_of_the_crop(recognizer):
     (member,) = recognizer.members
     logits = evaluation.answers([member], reading.crop[None])
     np.testing.assert_allclose(reading.scores, logits[0, 0, 0], atol=1e-4)
-    chances = calibration.probabilities(reading.scores, member.temperature)
+    chances = calibration.probabilities(reading.scores, *member.calibration)
     np.testing.assert_allclose(reading.probabilities, chances, atol=1e-5)
     assert reading.probabilities.sum() == pytest.approx(1)
     assert reading.expression == reading.classes[reading.scores.argmax()]
@@ -61,7 +61,7 @@ def test_ensembles_and_mirror_images_are_averaged(whole, recognizer):
     with Recognizer("r", ensemble="last2", tta="flip", **how) as both:
         (reading,) = both.predict(ASTRONAUT)
         logits = evaluation.answers(both.members, reading.crop[None], tta="flip")
-        expected = calibration.combined(logits, [m.temperature for m in both.members])
+        expected = calibration.combined(logits, [m.calibration for m in both.members])
     np.testing.assert_allclose(reading.probabilities, expected[0], atol=1e-5)
     assert reading.weights == "r:6,r:8"
     assert reading.face.box == (0, 0, 512, 512)

@@ -38,7 +38,7 @@ def answered(folder, root, which, images, tta="none"):
     """The right probabilities, the long way."""
     members = evaluation.find_members(root / "ckpt", "r", which)
     logits = evaluation.answers(members, images, tta=tta)
-    return calibration.combined(logits, [member.temperature for member in members])
+    return calibration.combined(logits, [member.calibration for member in members])
 
 
 def test_figures_of_every_harm(folder, whole, tmp_path, capsys):

@@ -43,6 +43,14 @@ class Recipe:
     bn_momentum: float = 0.99
     ema_decay: float = 0.999
 
+    @property
+    def label_smoothing(self):
+        """How much of each label the loss spreads evenly over all classes, 0..1."""
+        loss = specs.parse(self.loss)
+        # It is the first option of loss softmax, and no other loss has it.
+        first = loss.args[:1] if loss.name == "softmax" else ()
+        return float(next(iter(first), loss.options.get("label_smoothing", 0.0)))
+
 
 def names():
     """The recipes there are."""
