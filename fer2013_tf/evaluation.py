@@ -15,6 +15,8 @@ from fer2013_tf.recipes import Recipe
 
 TTAS = ("none", "flip")
 COMBINES = ("mean", "vote")
+# Up to so many pictures a call are few, see `inference.Classifier`.
+FEW = 4
 
 
 class Member(NamedTuple):
@@ -137,7 +139,7 @@ def answers(members, images, *, tta="none", precision="float32"):
             if built != (member.recipe, member.data):
                 if classifier:
                     classifier.close()
-                few = len(images) <= inference.FEW
+                few = len(images) <= FEW
                 classifier = inference.Classifier(
                     member.recipe, member.data, precision=precision, single=few
                 )

@@ -12,8 +12,6 @@ from fer2013_tf.errors import UserError
 from fer2013_tf.tensorflow1 import tf
 
 BATCH = 256
-# Up to so many pictures a call are few.
-FEW = 4
 
 
 class Classifier:

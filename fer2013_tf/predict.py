@@ -3,6 +3,7 @@
 
 import argparse
 import sys
+from pathlib import Path
 
 from fer2013_tf import command, detectors, devices, tracking
 from fer2013_tf.errors import UserError
@@ -19,8 +20,8 @@ examples:
   python -m fer2013_tf.predict --video film.mp4 --out read.mp4 --csv film.csv --timeline film.png
   python -m fer2013_tf.predict --video 0                       the camera, in a window; q ends it
 
-Scores are the net's outputs before the softmax, larger is likelier. Probabilities are scaled by the
-temperatures fitted on PublicTest (docs/faces.md). What not to use them for: docs/model-card.md.
+Scores are the net's outputs before the softmax, larger is likelier. Probabilities are calibrated
+on PublicTest (docs/faces.md). What not to use them for: docs/model-card.md.
 """
 
 
@@ -105,14 +106,18 @@ def run(args):
     if args.video is not None:
         from fer2013_tf import reading_video
 
-        return reading_video.run(args, recognizer(args, many=False))
-    from fer2013_tf import inference, pictures, reading_pictures
+        return reading_video.run(args, lambda: recognizer(args, many=False))
+    from fer2013_tf import evaluation, pictures, reading_pictures
 
     names = list(pictures.expand(args.pictures))
     if not names:
         raise UserError("-: no names came from standard input")
+    if not any(Path(name).exists() for name in names):
+        # Before seconds are spent on loading what is to read them.
+        more = f" (nor any of the other {len(names) - 1})" if len(names) > 1 else ""
+        raise UserError(f"{names[0]}: no such file{more}")
     reading_pictures.check_outputs(args)
-    return reading_pictures.run(args, names, recognizer(args, many=len(names) > inference.FEW))
+    return reading_pictures.run(args, names, recognizer(args, many=len(names) > evaluation.FEW))
 
 
 def recognizer(args, *, many):

@@ -21,13 +21,16 @@ EVERY = 3
 MOST_PEOPLE, GLIMPSE, MOMENTS = 6, 0.5, 1200
 
 
-def run(args, recognizer):
-    """Reads the film or camera that `args` (of predict) names. Returns the exit status."""
+def run(args, load):
+    """Reads the film or camera that `args` (of predict) names. Returns the exit status.
+
+    load: makes the Recognizer, which takes seconds, once it is known that there is a film.
+    """
     check_outputs(args)
     people = {}
     with contextlib.ExitStack() as stack:
-        stack.enter_context(recognizer)
         film = stack.enter_context(video.open_film(args.video))
+        recognizer = stack.enter_context(load())
         sinks = _sinks(stack, args, film, recognizer.classes)
         every = None if film.live else EVERY
         follower = Follower(recognizer, smooth=args.smooth, every=every, rate=film.rate)

@@ -103,8 +103,8 @@ class Recognizer:
         self.tta = _one_of("tta", tta, evaluation.TTAS)
         self.min_confidence = min_confidence
         self._frame = _framing(framing)
-        self._find = detectors.load(detector) if self.faces == "detect" else None
         self.members = evaluation.find_members(ckpt, run, ensemble)
+        self._find = detectors.load(detector) if self.faces == "detect" else None
         self.classes = tuple(self.members[0].data["classes"])
         self.size = tuple(self.members[0].data["size"])
         self.weights = ",".join(member.name for member in self.members)

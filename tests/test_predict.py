@@ -89,6 +89,18 @@ def test_bad_pictures_are_listed_after_the_good_ones(whole, pictures, tmp_path, 
     assert "cut.png: damaged" in error
 
 
+@pytest.mark.parametrize("names", [["no-such.jpg"], ["no-such.jpg", "nor-this.png", "nor.gif"]])
+def test_where_no_file_is_there_nothing_is_loaded(names, tmp_path, monkeypatch, capsys):
+    def load(*_, **__):
+        raise AssertionError("loaded what was to read the pictures")
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(predict, "recognizer", load)
+    assert predict.main(names) == 2
+    more = " (nor any of the other 2)" if len(names) > 1 else ""
+    assert capsys.readouterr().err.strip() == f"error: no-such.jpg: no such file{more}"
+
+
 def test_the_default_weights_answer_where_no_run_is_named(
     whole, pictures, tmp_path, monkeypatch, capsys
 ):

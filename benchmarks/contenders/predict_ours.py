@@ -7,7 +7,7 @@ import numpy as np
 
 from benchmarks import contenders
 from benchmarks.predict import BATCHES
-from fer2013_tf import emotions, inference, recipes
+from fer2013_tf import emotions, evaluation, inference, recipes
 
 DATA = {"classes": list(emotions.FER2013), "size": [48, 48], "mean": 129.0, "deviation": 65.0}
 
@@ -20,7 +20,7 @@ def main():
     draw = np.random.default_rng(0)
     result = {}
     for batch in BATCHES:
-        single = batch <= inference.FEW
+        single = batch <= evaluation.FEW
         if single and args.precision != "float32":
             continue
         with inference.Classifier(
