@@ -83,7 +83,8 @@ def draw(samples, path):
 
     figure, axes = pyplot.subplots(figsize=(7, 3), layout="constrained")
     axes.plot(*zip(*samples), color="#1f77b4")
-    axes.set(xlabel="seconds since the first answer", ylabel="memory, MB", ylim=(0, None))
+    highest = 1.15 * max(mb for _, mb in samples)
+    axes.set(xlabel="seconds since the first answer", ylabel="memory, MB", ylim=(0, highest))
     axes.spines[["top", "right"]].set_visible(False)
     figure.savefig(path, dpi=150)
     pyplot.close(figure)

@@ -14,7 +14,7 @@ def reliability(figures, path, title):
     on the diagonal both are equal. Below stands how many pictures fall into each bin.
     """
     figure, panels = plots.laid_out(8.6, 4.9, 2, ncols=2, sharex=True, height_ratios=(4, 1))
-    for column, (name, words) in enumerate((("before", "as it comes"), ("after", "scaled"))):
+    for column, (name, words) in enumerate((("before", "as it comes"), ("after", "calibrated"))):
         above, below = panels[:, column]
         _bars(above, below, figures[name]["bins"])
         heading = f"{words}: error {100 * figures[name]['error']:.1f} %"

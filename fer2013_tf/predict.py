@@ -112,11 +112,11 @@ def run(args):
     names = list(pictures.expand(args.pictures))
     if not names:
         raise UserError("-: no names came from standard input")
+    reading_pictures.check_outputs(args)
     if not any(Path(name).exists() for name in names):
         # Before seconds are spent on loading what is to read them.
         more = f" (nor any of the other {len(names) - 1})" if len(names) > 1 else ""
         raise UserError(f"{names[0]}: no such file{more}")
-    reading_pictures.check_outputs(args)
     return reading_pictures.run(args, names, recognizer(args, many=len(names) > evaluation.FEW))
 
 

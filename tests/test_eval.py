@@ -110,9 +110,10 @@ def test_each_member_has_its_own_calibration(folder, whole, tmp_path):
     faces = records.read(folder, "PublicTest")
     logits = evaluation.answers(members, faces.images)
     for member, (own,) in zip(members, logits):
-        fitted = calibration.fit(own, faces.labels, 0.1)
+        smoothing = member.recipe.label_smoothing
+        fitted = calibration.fit(own, faces.labels, smoothing)
         assert member.calibration.temperatures == pytest.approx(fitted.temperatures, rel=0.01)
-        assert member.calibration.smoothing == 0.1
+        assert member.calibration.smoothing == smoothing
     figures = evaluated(folder, whole, tmp_path, "--ensemble", "last2")["splits"]["PublicTest"]
     scaled = calibration.combined(logits, [m.calibration for m in members])
     loss = metrics.cross_entropy(scaled, faces.labels)
