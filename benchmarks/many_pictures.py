@@ -19,7 +19,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks import alternate, packaged
+from benchmarks import alternate, memory, packaged
 
 LONGEST, DIFFERENT = 320, 8  # of a picture in pixels; so many different ones
 
@@ -39,12 +39,6 @@ def fill(folder, pictures, count):
         original.unlink()
 
 
-def resident_mb(status):
-    """VmRSS of the text of /proc/PID/status, in MB; None where the process has ended."""
-    lines = [line for line in status.splitlines() if line.startswith("VmRSS:")]
-    return int(lines[0].split()[1]) / 1024 if lines else None
-
-
 def watched(command, csv, every=1.0):
     """Runs a command: (seconds, [(seconds since the first row of the CSV, MB)])."""
     environment = alternate.environment()
@@ -57,8 +51,10 @@ def watched(command, csv, every=1.0):
         now = time.perf_counter()
         if not csv.exists() or csv.stat().st_size < 1000:
             begun = now
-        elif (mb := resident_mb(Path(f"/proc/{process.pid}/status").read_text())) is not None:
-            samples.append((now - begun, mb))
+        else:
+            held = memory.mb(Path(f"/proc/{process.pid}/status").read_text(), memory.RESIDENT)
+            if held is not None:
+                samples.append((now - begun, held))
         time.sleep(every)
     if process.returncode:
         raise SystemExit(f"{' '.join(map(str, command))}: ended with {process.returncode}")
@@ -70,8 +66,8 @@ def tenths(samples):
     if not samples:
         raise SystemExit("the command ended before its memory was looked up; raise --count")
     share = max(1, len(samples) // 10)
-    memory = [mb for _, mb in samples]
-    return statistics.median(memory[:share]), statistics.median(memory[-share:])
+    held = [mb for _, mb in samples]
+    return statistics.median(held[:share]), statistics.median(held[-share:])
 
 
 def draw(samples, path):

@@ -17,6 +17,7 @@ from benchmarks import (
     framing,
     install_size,
     many_pictures,
+    memory,
     packaged,
 )
 from benchmarks.contenders import finding
@@ -235,8 +236,8 @@ def test_a_film_is_written(tmp_path):
 def test_a_folder_is_filled_and_memory_is_read(tmp_path):
     many_pictures.fill(tmp_path, [picture_of((1, 1, 9, 9)), picture_of()], 5)
     assert len(list(tmp_path.iterdir())) == 5
-    assert many_pictures.resident_mb("Name:\tx\nVmRSS:\t  2048 kB\n") == 2
-    assert many_pictures.resident_mb("Name:\tx\n") is None
+    assert memory.mb("Name:\tx\nVmRSS:\t  2048 kB\n", memory.RESIDENT) == 2
+    assert memory.mb("Name:\tx\n", memory.RESIDENT) is None
     assert many_pictures.tenths([(n, 100 + n) for n in range(30)]) == (101, 128)
 
 

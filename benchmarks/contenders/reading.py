@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks import contenders
+from benchmarks import contenders, memory
 
 
 def main(load):
@@ -41,8 +41,7 @@ def peak_mb():
 
     Not `getrusage`'s, which begins with what the process held that started this one.
     """
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM"))
+    return memory.mb(Path("/proc/self/status").read_text(), memory.PEAK)
 
 
 if __name__ == "__main__":
