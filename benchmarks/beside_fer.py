@@ -1,13 +1,13 @@
-"""Whole readings, from picture to expressions: ours beside the `fer` package, each as it comes.
+"""Compare prediction from image to expressions with the `fer` package, each with its defaults.
 
 make bench-env                                  # once: the peers, in .venv-bench
 python -m benchmarks.beside_fer                 # about five minutes, on an idle machine
 
-Accuracy of the classifiers alone on PrivateTest's pictures, `fer`'s at 64x64 as it wants them, each
-with the weights it ships. Then readings of a 640x480 picture with one face and with ten, made of
-packaged pictures (benchmarks/packaged.py): milliseconds, faces found, seconds until ready (imports
-and weights), peak memory. Ours finds faces by blazeface, `fer` by its default, the Haar cascade. Of
-installing: python -m benchmarks.install_size.
+First the accuracy of the classifiers alone on the images of PrivateTest, resized to 64x64 for
+`fer`, each with the weights it contains. Then prediction on a 640x480 image with one face and with
+ten, made of test images (benchmarks/lib/test_images.py): milliseconds, faces found, seconds until
+ready (imports and weights), peak memory. Ours detects faces by BlazeFace, `fer` by its default, the
+Haar cascade. Sizes of installations: python -m benchmarks.install_size.
 """
 
 import sys
@@ -16,8 +16,10 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks import alternate, packaged
-from fer2013_tf import emotions, metrics, records
+from benchmarks.lib import runner, test_images
+from fer2013_tf.data import records
+from fer2013_tf.evaluation import metrics
+from fer2013_tf.utils import constants
 
 FACES = (1, 10)
 UNITS = {
@@ -27,26 +29,26 @@ UNITS = {
 }
 
 
-def contenders(pictures, task, seconds):
-    """Both, for one task."""
-    words = ("--task", task, "--pictures", pictures, "--seconds", seconds)
+def candidates(images, task, seconds):
+    """Return both programs, for one task."""
+    words = ("--task", task, "--images", images, "--seconds", seconds)
     return [
-        alternate.Contender("ours", "read_ours", words),
-        alternate.Contender("fer", "read_fer", words, str(alternate.PEERS)),
+        runner.Candidate("ours", "recognize_ours", words),
+        runner.Candidate("fer", "recognize_fer", words, str(runner.PEERS)),
     ]
 
 
-def write_pictures(path, args):
-    """What both are given. Returns the number of PrivateTest's pictures."""
-    private = records.read(args.records, emotions.PRIVATE_TEST)
-    scenes = {f"scene_{count}": packaged.scene(args.cache, count) for count in FACES}
+def write_images(path, args):
+    """Write the input of both programs. Return the number of images in PrivateTest."""
+    private = records.RecordSet(args.records).read(constants.PRIVATE_TEST)
+    scenes = {f"scene_{count}": test_images.scene(args.cache, count) for count in FACES}
     arrays = {name: np.asarray(image) for name, image in scenes.items()}
     np.savez(path, images=private.images, labels=private.labels, **arrays)
     return len(private.labels)
 
 
 def accuracies(results, count):
-    """{name: {"median", "low", "high"}} in percent, with Wilson's interval for the range."""
+    """Return {name: {"median", "low", "high"}} in percent; the range is Wilson's 95 % interval."""
     shown = {}
     for name, (result,) in results.items():
         ends = metrics.accuracy_interval(round(result["accuracy"] * count), count)
@@ -56,31 +58,31 @@ def accuracies(results, count):
 
 
 def main(argv=None):
-    """Entry point; returns the exit status."""
-    command = alternate.parser("beside_fer", __doc__, rounds=5, seconds=5)
+    """Run the benchmark. Return the exit status."""
+    command = runner.parser("beside_fer", __doc__, rounds=5, seconds=5)
     command.add_argument("--records", default="tfrecords", metavar="DIR", help="(%(default)s)")
-    packaged.add_cache(command)
+    test_images.add_cache(command)
     args = command.parse_args(argv)
-    if alternate.peers_missing():
+    if runner.peers_missing():
         return 2
     with tempfile.TemporaryDirectory() as folder:
-        pictures = Path(folder) / "pictures.npz"
-        count = write_pictures(pictures, args)
-        answered = alternate.rounds(contenders(pictures, "accuracy", 0), 1)
-        read = alternate.rounds(contenders(pictures, "speed", args.seconds), args.rounds)
-    result = {"accuracy": accuracies(answered, count)}
-    print(alternate.table(result["accuracy"], ["ours"], unit="PrivateTest, % (95 % interval)"))
+        images = Path(folder) / "images.npz"
+        count = write_images(images, args)
+        classified = runner.rounds(candidates(images, "accuracy", 0), 1)
+        timed = runner.rounds(candidates(images, "speed", args.seconds), args.rounds)
+    result = {"accuracy": accuracies(classified, count)}
+    print(runner.table(result["accuracy"], ["ours"], unit="PrivateTest, % (95 % interval)"))
     for key, unit in UNITS.items():
-        result[key] = alternate.summary(read, key)
-        print(alternate.table(result[key], ["ours"], unit=unit, more_is_better=False))
+        result[key] = runner.summary(timed, key)
+        print(runner.table(result[key], ["ours"], unit=unit, more_is_better=False))
     for faces in FACES:
         key = f"scene_{faces}_faces"
-        result[key] = {name: runs[0][key] for name, runs in read.items()}
+        result[key] = {name: runs[0][key] for name, runs in timed.items()}
         found = ", ".join(f"{name} {number}" for name, number in result[key].items())
         print(f"of {faces} found: {found}")
     largest = f"scene_{FACES[-1]}_ms"
-    title = f"{FACES[-1]} faces in a picture of 640x480"
-    alternate.keep(args, result, result[largest], title=title, unit="milliseconds, median")
+    title = f"{FACES[-1]} faces in an image of 640x480"
+    runner.save(args, result, result[largest], title=title, unit="milliseconds, median")
     return 0
 
 

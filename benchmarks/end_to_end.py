@@ -1,10 +1,11 @@
-"""Training with input and augmentation, beside the bare step; ours, Keras and PyTorch.
+"""Compare training with input and augmentation to the training step alone: ours, Keras, PyTorch.
 
 make bench-env                                  # once: the peers, in .venv-bench
 python -m benchmarks.end_to_end                 # about ten minutes, on an idle machine
 
-As many random pictures as FER2013's Training holds, mirrored, turned, scaled and moved as recipe
-`lenet` does; ours read from TFRecords, the peers' from memory. Each at its fastest format.
+As many random images as FER2013's Training has, flipped, rotated, scaled and translated as in
+recipe `lenet`. Ours are read from TFRecords, the peers' from memory. Each framework has its fastest
+number format.
 """
 
 import sys
@@ -13,64 +14,65 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks import alternate
-from fer2013_tf import emotions, records
-from fer2013_tf.sources import Face
+from benchmarks.lib import runner
+from fer2013_tf.data import records
+from fer2013_tf.data.readers import LabeledImage
+from fer2013_tf.utils import constants
 
-PICTURES = emotions.OFFICIAL_SIZES[emotions.TRAINING]
-UNIT = "pictures a second"
+IMAGES = constants.OFFICIAL_SIZES[constants.TRAINING]
+UNIT = "images per second"
 
 
 def random_set(folder):
-    """Writes records and, for the peers, arrays of random pictures. Returns (records, arrays)."""
-    draw = np.random.default_rng(0)
-    size = emotions.PICTURE_SIZE
-    images = draw.integers(0, 256, (PICTURES, size, size), np.uint8)
-    labels = draw.integers(0, len(emotions.FER2013), PICTURES)
-    with records.Writer(folder / "records", classes=emotions.FER2013) as writer:
+    """Write random images as records and, for the peers, as arrays. Return (records, arrays)."""
+    random = np.random.default_rng(0)
+    size = constants.IMAGE_SIZE
+    images = random.integers(0, 256, (IMAGES, size, size), np.uint8)
+    labels = random.integers(0, len(constants.FER2013), IMAGES)
+    with records.Writer(folder / "records", classes=constants.FER2013) as writer:
         for row, (pixels, label) in enumerate(zip(images, labels), start=1):
-            writer.add(Face(pixels, int(label), emotions.TRAINING, row, "random"))
+            writer.add(LabeledImage(pixels, int(label), constants.TRAINING, row, "random"))
         writer.commit()
-    np.savez(folder / "pictures.npz", images=images, labels=labels)
-    return folder / "records", folder / "pictures.npz"
+    np.savez(folder / "images.npz", images=images, labels=labels)
+    return folder / "records", folder / "images.npz"
 
 
-def contenders(batch, seconds, folder):
-    """Each framework with and without input."""
-    our_pictures, their_pictures = random_set(folder)
-    settings = [
-        ("ours", "ours", "bfloat16", our_pictures, sys.executable),
-        ("Keras", "keras_fit", "mixed_bfloat16", their_pictures, sys.executable),
-        ("PyTorch", "torch_step", "bfloat16", their_pictures, str(alternate.PEERS)),
+def candidates(batch, seconds, folder):
+    """Return each framework with and without input."""
+    our_images, their_images = random_set(folder)
+    frameworks = [
+        ("ours", "ours", "bfloat16", our_images, sys.executable),
+        ("Keras", "keras_fit", "mixed_bfloat16", their_images, sys.executable),
+        ("PyTorch", "torch_step", "bfloat16", their_images, str(runner.PEERS)),
     ]
     result = []
-    for name, module, precision, pictures, python in settings:
+    for name, module, precision, images, python in frameworks:
         words = ("--batch", batch, "--precision", precision, "--seconds", seconds)
-        result.append(alternate.Contender(f"{name} step", module, words, python))
-        words = (*words, "--pictures", pictures)
-        result.append(alternate.Contender(f"{name} end to end", module, words, python))
+        result.append(runner.Candidate(f"{name} step", module, words, python))
+        words = (*words, "--images", images)
+        result.append(runner.Candidate(f"{name} end to end", module, words, python))
     return result
 
 
 def main(argv=None):
-    """Entry point; returns the exit status."""
-    command = alternate.parser("end_to_end", __doc__, rounds=5, seconds=10)
+    """Run the benchmark. Return the exit status."""
+    command = runner.parser("end_to_end", __doc__, rounds=5, seconds=10)
     command.add_argument("--batch", type=int, default=256, metavar="N", help="(default: 256)")
     args = command.parse_args(argv)
-    if alternate.peers_missing():
+    if runner.peers_missing():
         return 2
     with tempfile.TemporaryDirectory() as folder:
-        competing = contenders(args.batch, args.seconds, Path(folder))
-        results = alternate.rounds(competing, args.rounds)
-    figures = alternate.summary(results, "pictures_per_second")
-    shares = {
+        competing = candidates(args.batch, args.seconds, Path(folder))
+        results = runner.rounds(competing, args.rounds)
+    figures = runner.summary(results, "images_per_second")
+    ratios = {
         name: figures[f"{name} end to end"]["median"] / figures[f"{name} step"]["median"]
         for name in ("ours", "Keras", "PyTorch")
     }
-    print(alternate.table(figures, ["ours end to end"], unit=UNIT))
-    print("\n".join(f"  {name}: {share:.3f} of its step's rate" for name, share in shares.items()))
-    result = {"batch": args.batch, "figures": figures, "share of the step": shares}
-    alternate.keep(args, result, figures, title=f"Training, batch {args.batch}", unit=UNIT)
+    print(runner.table(figures, ["ours end to end"], unit=UNIT))
+    print("\n".join(f"  {name}: {ratio:.3f} of its step's rate" for name, ratio in ratios.items()))
+    result = {"batch": args.batch, "figures": figures, "share of the step": ratios}
+    runner.save(args, result, figures, title=f"Training, batch {args.batch}", unit=UNIT)
     return 0
 
 

@@ -1,10 +1,10 @@
-"""What an installation takes on disk: ours with [faces] beside the `fer` package with all it needs.
+"""Measure the size of an installation on disk: ours, and the `fer` package with all it needs.
 
 python -m benchmarks.install_size               # about ten minutes, downloads some gigabytes
 python -m benchmarks.install_size --only ours
 
-A fresh environment each, in a temporary folder, by pip as any user has it; counted is its
-site-packages without pip itself.
+Each is installed by pip into a fresh environment in a temporary folder. The size is that of its
+site-packages, without pip itself.
 """
 
 import argparse
@@ -14,20 +14,20 @@ import tempfile
 import venv
 from pathlib import Path
 
-from benchmarks import alternate
+from benchmarks.lib import runner
 
 INSTALLED = {
-    "ours": (f"{alternate.ROOT}[faces]",),
-    "ours without faces": (str(alternate.ROOT),),
+    "ours": (str(runner.ROOT),),
+    "ours with OpenCV": (f"{runner.ROOT}[video]",),
     "fer": ("fer==25.10.3",),
 }
-# Of an environment, not of what was installed into it.
+# Part of every environment, not of what was installed into it.
 OWN = ("pip", "pip-*", "setuptools", "setuptools-*", "_distutils_hack", "distutils-precedence.pth")
 LARGEST = 5
 
 
 def sizes(site_packages):
-    """{folder or file in it: MB}, the largest first, without what a new environment has."""
+    """Return {folder or file: MB}, the largest first, without what a new environment has."""
     found = {}
     for entry in site_packages.iterdir():
         if not any(entry.match(pattern) for pattern in OWN):
@@ -37,7 +37,7 @@ def sizes(site_packages):
 
 
 def installed(requirements):
-    """`sizes` of a fresh environment."""
+    """Install into a fresh environment. Return its `sizes`."""
     with tempfile.TemporaryDirectory() as folder:
         venv.create(folder, with_pip=True)
         python = Path(folder) / "bin" / "python"
@@ -49,7 +49,7 @@ def installed(requirements):
 
 
 def main(argv=None):
-    """Entry point; returns the exit status."""
+    """Run the benchmark. Return the exit status."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.install_size",
         description=__doc__,
@@ -58,7 +58,7 @@ def main(argv=None):
     names = ", ".join(INSTALLED)
     parser.add_argument("--only", choices=INSTALLED, action="append", help=f"one of {names}")
     parser.add_argument("--json", metavar="FILE", help="write the figures")
-    parser.add_argument("--plot", metavar="FILE.png", help="draw them")
+    parser.add_argument("--plot", metavar="FILE.png", help="plot the figures")
     args = parser.parse_args(argv)
     result, bars = {}, {}
     for name in args.only or INSTALLED:
@@ -68,7 +68,7 @@ def main(argv=None):
         bars[name] = dict.fromkeys(("median", "low", "high"), total)
         largest = ", ".join(f"{package} {mb:.0f}" for package, mb in _first(found))
         print(f"{name:<20}{total:8.0f} MB; {largest}", flush=True)
-    alternate.keep(args, {"installed": result}, bars, title="Installed", unit="MB")
+    runner.save(args, {"installed": result}, bars, title="Installed", unit="MB")
     return 0
 
 

@@ -1,4 +1,4 @@
-"""From FER2013's CSV to TFRecords, ours beside a straightforward script and plain read_csv.
+"""Compare converting FER2013's CSV to TFRecords: ours, a straightforward script, plain read_csv.
 
 python -m benchmarks.make_records fer2013.csv           # or the challenge's fer2013.tar.gz
 """
@@ -8,13 +8,13 @@ import tarfile
 import tempfile
 from pathlib import Path
 
-from benchmarks import alternate
+from benchmarks.lib import runner
 
 UNIT = "seconds"
 
 
 def plain_csv(source, folder):
-    """`source` itself, or fer2013.csv out of the challenge's archive, which the script needs."""
+    """Return `source`, or fer2013.csv extracted from the archive, which the script needs."""
     if not tarfile.is_tarfile(source):
         return source
     with tarfile.open(source) as archive:
@@ -27,8 +27,8 @@ def plain_csv(source, folder):
 
 
 def main(argv=None):
-    """Entry point; returns the exit status."""
-    command = alternate.parser("make_records", __doc__, rounds=5)
+    """Run the benchmark. Return the exit status."""
+    command = runner.parser("make_records", __doc__, rounds=5)
     command.add_argument("source", type=Path, metavar="SOURCE", help="fer2013.csv or its tar.gz")
     args = command.parse_args(argv)
     if not args.source.is_file():
@@ -37,7 +37,7 @@ def main(argv=None):
     with tempfile.TemporaryDirectory() as folder:
         folder = Path(folder)
         source = str(plain_csv(args.source, folder))
-        script = [sys.executable, "-m", "benchmarks.contenders.records_script"]
+        script = [sys.executable, "-m", "benchmarks.baselines.records_script"]
         ours = [sys.executable, "-m", "fer2013_tf.make_records", source, "--force"]
         commands = {
             "ours": [*ours, "--out", str(folder / "ours")],
@@ -45,14 +45,14 @@ def main(argv=None):
             "read_csv": [sys.executable, "-c", f"import pandas; pandas.read_csv({source!r})"],
         }
         results = {name: [] for name in commands}
-        for name in alternate.in_turn(list(commands), args.rounds):
-            results[name].append(alternate.timed(commands[name]))
-    figures = alternate.summary(results, "seconds")
-    memory = alternate.summary(results, "peak_mb")
-    print(alternate.table(figures, ["ours"], unit=UNIT, more_is_better=False))
-    print(alternate.table(memory, ["ours"], unit="MB at most", more_is_better=False))
+        for name in runner.in_turn(list(commands), args.rounds):
+            results[name].append(runner.timed(commands[name]))
+    figures = runner.summary(results, "seconds")
+    memory = runner.summary(results, "peak_mb")
+    print(runner.table(figures, ["ours"], unit=UNIT, more_is_better=False))
+    print(runner.table(memory, ["ours"], unit="MB at most", more_is_better=False))
     result = {"seconds": figures, "peak_mb": memory}
-    alternate.keep(args, result, figures, title="FER2013's CSV to TFRecords", unit=UNIT)
+    runner.save(args, result, figures, title="FER2013's CSV to TFRecords", unit=UNIT)
     return 0
 
 

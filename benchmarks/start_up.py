@@ -1,4 +1,4 @@
-"""Seconds from the shell to an answer: help, wrong arguments, missing sources; imports beside it.
+"""Measure the start-up time of the commands: help, wrong arguments, missing sources; of imports.
 
 make bench-env                                  # once: the peers, in .venv-bench
 python -m benchmarks.start_up                   # about two minutes, on an idle machine
@@ -6,7 +6,7 @@ python -m benchmarks.start_up                   # about two minutes, on an idle 
 
 import sys
 
-from benchmarks import alternate
+from benchmarks.lib import runner
 
 UNIT = "seconds"
 OURS = {
@@ -20,14 +20,14 @@ OURS = {
 IMPORTS = {
     "python": (sys.executable, "pass"),
     "import tensorflow": (sys.executable, "import tensorflow"),
-    "the same, as we do": (sys.executable, "from fer2013_tf.tensorflow1 import tf"),
-    "import torch": (str(alternate.PEERS), "import torch"),
-    "import fer": (str(alternate.PEERS), "from fer.fer import FER"),
+    "the same, as we do": (sys.executable, "from fer2013_tf.utils.tf1 import tf"),
+    "import torch": (str(runner.PEERS), "import torch"),
+    "import fer": (str(runner.PEERS), "from fer.fer import FER"),
 }
 
 
 def commands():
-    """{name: (command line, whether it exits with 0)}."""
+    """Return {name: (command line, whether it exits with 0)}."""
     result = {}
     for name, (command, *words) in OURS.items():
         line = [sys.executable, "-m", f"fer2013_tf.{command}", *words]
@@ -38,19 +38,19 @@ def commands():
 
 
 def main(argv=None):
-    """Entry point; returns the exit status."""
-    args = alternate.parser("start_up", __doc__, rounds=5).parse_args(argv)
-    if alternate.peers_missing():
+    """Run the benchmark. Return the exit status."""
+    args = runner.parser("start_up", __doc__, rounds=5).parse_args(argv)
+    if runner.peers_missing():
         return 2
     lines = commands()
     results = {name: [] for name in lines}
-    for name in alternate.in_turn(list(lines), args.rounds):
+    for name in runner.in_turn(list(lines), args.rounds):
         command, succeeds = lines[name]
-        results[name].append(alternate.timed(command, succeeds=succeeds))
-    figures = alternate.summary(results, "seconds")
+        results[name].append(runner.timed(command, succeeds=succeeds))
+    figures = runner.summary(results, "seconds")
     ours = ["ours: train --help"]
-    print(alternate.table(figures, ours, unit=UNIT, more_is_better=False))
-    alternate.keep(args, {"seconds": figures}, figures, title="To the first answer", unit=UNIT)
+    print(runner.table(figures, ours, unit=UNIT, more_is_better=False))
+    runner.save(args, {"seconds": figures}, figures, title="Start-up", unit=UNIT)
     return 0
 
 

@@ -1,16 +1,16 @@
-"""Wall time until PublicTest accuracy first reaches a level, ours beside Keras and PyTorch scripts.
+"""Measure time until PublicTest accuracy reaches a level: ours, Keras and PyTorch scripts.
 
 make bench-env                                       # once: PyTorch, in .venv-bench
 python -m benchmarks.time_to_accuracy                # about three hours, on an idle machine
 python -m benchmarks.time_to_accuracy --only fast --seeds 0,1,2 --json FILE.json
 python -m benchmarks.time_to_accuracy --only lenet,PyTorch --json FILE.json     # beside the former
 
-Recipes `fast`, `lenet` and `article` are ours; the scripts have the article's settings and the same
-net. Each evaluates its moving average of the weights on PublicTest after every epoch, and its time
-counts from the start of its process, evaluation included. It is ended at the highest level, or at
-the time limit. Needs records of FER2013 (python -m fer2013_tf.make_records fer2013.tar.gz).
+Recipes `fast`, `lenet` and `article` are ours. The scripts have the settings of Hu 2019 and the
+same net. Each evaluates its EMA weights on PublicTest after every epoch. Its time counts from the
+start of its process, evaluation included, to the highest level or the time limit. Needs records of
+FER2013 (python -m fer2013_tf.make_records fer2013.tar.gz).
 
-With --ckpt our runs are kept there as NAME-SEED, and `train --run` takes them on to the end.
+With --ckpt our runs are kept there as NAME-SEED; `train --run` continues them to their end.
 """
 
 import argparse
@@ -25,20 +25,20 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks import alternate
-from fer2013_tf import checkpoints
+from benchmarks.lib import runner
+from fer2013_tf.checkpoints import run_folder
 
 LEVELS = (55.0, 60.0, 63.2, 65.0)
 SCRIPTS = {
     "Keras": ("keras_training", sys.executable),
-    "PyTorch": ("torch_training", str(alternate.PEERS)),
+    "PyTorch": ("torch_training", str(runner.PEERS)),
 }
 RECIPES = ("fast", "lenet", "article")
 EPOCH = re.compile(r"epoch +(\d+).* PublicTest ([0-9.]+) %")
 
 
 def parser():
-    """The command line."""
+    """Return the command line's parser."""
     result = argparse.ArgumentParser(
         prog="python -m benchmarks.time_to_accuracy",
         description=__doc__,
@@ -47,17 +47,17 @@ def parser():
     add = result.add_argument
     everyone = ",".join((*RECIPES, *SCRIPTS))
     add("--records", default="tfrecords", metavar="DIR", help="(default: %(default)s)")
-    add("--only", default=everyone, metavar="A,B", help="contenders (default: %(default)s)")
-    add("--seeds", default="0", metavar="N,N", help="a run each (default: %(default)s)")
+    add("--only", default=everyone, metavar="A,B", help="only these (default: %(default)s)")
+    add("--seeds", default="0", metavar="N,N", help="one run per seed (default: %(default)s)")
     add("--minutes", type=float, default=30, metavar="M", help="limit (default: %(default)s)")
     add("--ckpt", metavar="DIR", help="keep our runs there (default: in a folder that is deleted)")
-    text = "write the curves and the table, after every run; others' that are there stay"
+    text = "write curves and table after every run; those of others in FILE stay"
     add("--json", metavar="FILE", help=text)
     return result
 
 
 def main(argv=None):
-    """Entry point; returns the exit status."""
+    """Run the benchmark. Return the exit status."""
     args = parser().parse_args(argv)
     names = args.only.split(",")
     unknown = set(names) - {*RECIPES, *SCRIPTS}
@@ -66,15 +66,15 @@ def main(argv=None):
         print(f"error: --only {unknown.pop()}: known are {known}", file=sys.stderr)
         return 2
     # Before the hours that the others take.
-    if "PyTorch" in names and alternate.peers_missing():
+    if "PyTorch" in names and runner.peers_missing():
         return 2
-    result = {"machine": alternate.machine(), "levels": LEVELS, "curves": {}}
+    result = {"machine": runner.machine(), "levels": LEVELS, "curves": {}}
     if args.json and not add_former(result, Path(args.json), names):
         return 2
     with tempfile.TemporaryDirectory() as folder:
         folder = Path(folder)
         if set(names) & set(SCRIPTS):
-            export(args.records, folder / "pictures.npz")
+            export(args.records, folder / "images.npz")
         # By seeds, so that a slow hour of the machine is shared.
         for seed in args.seeds.split(","):
             for name in names:
@@ -90,7 +90,7 @@ def main(argv=None):
 
 
 def add_former(result, path, names):
-    """Takes over the curves in `path` of contenders not in `names`; false if it may not be."""
+    """Add the curves in `path` of programs not in `names`; return False if of another machine."""
     former = json.loads(path.read_text()) if path.exists() else {**result, "curves": {}}
     if former.get("machine") != result["machine"]:
         print(f"error: {path}: is of another machine; give another --json", file=sys.stderr)
@@ -101,11 +101,12 @@ def add_former(result, path, names):
 
 
 def export(records_folder, path):
-    """Training and PublicTest as arrays, which the scripts read in no time."""
-    from fer2013_tf import emotions, records
+    """Write Training and PublicTest as arrays, which the scripts read at once."""
+    from fer2013_tf.data import records
+    from fer2013_tf.utils import constants
 
-    train = records.read(records_folder, emotions.TRAINING)
-    public = records.read(records_folder, emotions.PUBLIC_TEST)
+    record_set = records.RecordSet(records_folder)
+    train, public = record_set.read(constants.TRAINING), record_set.read(constants.PUBLIC_TEST)
     np.savez(
         path,
         images=train.images,
@@ -116,19 +117,19 @@ def export(records_folder, path):
 
 
 def commands(name, seed, args, folder):
-    """(command line, function that makes printed accuracies exact) of one contender."""
+    """Return (command line, function that makes printed accuracies exact) of one program."""
     if name in SCRIPTS:
         module, python = SCRIPTS[name]
-        command = [python, "-m", f"benchmarks.contenders.{module}", "--seed", seed]
-        return [*command, "--pictures", str(folder / "pictures.npz")], lambda curve: curve
+        command = [python, "-m", f"benchmarks.baselines.{module}", "--seed", seed]
+        return [*command, "--images", str(folder / "images.npz")], lambda curve: curve
     run, ckpt = f"{name}-{seed}", Path(args.ckpt or folder / "ckpt")
     command = [sys.executable, "-m", "fer2013_tf.train", "--recipe", name, "--run", run]
     command += ["--fresh", "--seed", seed, "--records", str(args.records)]
     command += ["--ckpt", str(ckpt), "--logs", str(folder / "logs")]
 
     def exact(curve):
-        """Our lines round to one digit; the run's history does not."""
-        history = checkpoints.Run(ckpt, run).history()
+        """Return the curve with the accuracies of the history; ours prints one digit."""
+        history = run_folder.Run(ckpt, run).history()
         accuracies = [100 * entry["public_accuracy"] for entry in history]
         return [(seconds, accuracy) for (seconds, _), accuracy in zip(curve, accuracies)]
 
@@ -136,7 +137,7 @@ def commands(name, seed, args, folder):
 
 
 def follow(name, command, limit):
-    """Runs a training until LEVELS[-1] or the limit: [(seconds, accuracy in %)], an epoch each."""
+    """Run a training until LEVELS[-1] or the limit. Return [(seconds, accuracy in %)] per epoch."""
     start, curve = time.monotonic(), []
     with tempfile.TemporaryFile("w+") as errors:
         process = subprocess.Popen(
@@ -144,7 +145,7 @@ def follow(name, command, limit):
             stdout=subprocess.PIPE,
             stderr=errors,
             text=True,
-            env=alternate.environment(),
+            env=runner.environment(),
         )
         try:
             for line in process.stdout:
@@ -165,12 +166,12 @@ def follow(name, command, limit):
 
 
 def reached(curve, level):
-    """Seconds until the accuracy first is `level`, or None."""
+    """Return the seconds until the accuracy first is at least `level`, or None."""
     return next((seconds for seconds, accuracy in curve if accuracy >= level), None)
 
 
 def table_row(curves):
-    """For each level the median of the runs' seconds, their range, and how many reached it."""
+    """Return {level: {"median": seconds, "runs": seconds of those that reached it, "of": runs}}."""
     row = {}
     for level in LEVELS:
         found = [s for s in (reached(curve, level) for curve in curves) if s is not None]
@@ -180,12 +181,13 @@ def table_row(curves):
 
 
 def described(curve):
+    """Return a curve in one line of text."""
     seconds, _ = curve[-1]
     return f"{len(curve)} epochs in {seconds:.0f} s, best {max(a for _, a in curve):.2f} %"
 
 
 def table(rows):
-    """Text: a line a contender, minutes to each level."""
+    """Return one line per program: minutes to each level."""
     lines = ["minutes until PublicTest reaches (median of the runs that do; lowest to highest)"]
     lines.append(f"  {'':<10}" + "".join(f"{level:>24} %" for level in LEVELS))
     for name, row in rows.items():

@@ -1,12 +1,14 @@
-"""The command that shows what augmentation does: `python -m fer2013_tf.contact_sheet`."""
+"""Draw images beside their augmented versions: `python -m fer2013_tf.contact_sheet`."""
 
 import argparse
 import sys
 
 import numpy as np
 
-from fer2013_tf import command, emotions, files, recipes, records
-from fer2013_tf.errors import UserError
+from fer2013_tf import recipes
+from fer2013_tf.data import records
+from fer2013_tf.utils import cli, constants, files
+from fer2013_tf.utils.errors import UserError
 
 EXAMPLES = """\
 examples:
@@ -14,8 +16,8 @@ examples:
   python -m fer2013_tf.contact_sheet --recipe blocks --out blocks.png
   python -m fer2013_tf.contact_sheet --set "augment=cutout(side=16) | noise(20.0)"
 
-Each row is one picture: as it is, then augmented, as the net meets it before it is standardised.
-The sheet shows pictures of your data; mind its terms before you publish it.
+Each row is one image: as it is, then augmented, as the net meets it before it is standardized.
+The sheet shows images of your data; mind its terms before you publish it.
 """
 MOST = 12
 
@@ -29,61 +31,61 @@ def parser():
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = result.add_argument
-    add("--recipe", metavar="NAME", default="lenet", help="whose augmentation (default: lenet)")
-    command.add_settings(result, "override a setting, such as augment or fill")
-    add("--out", metavar="FILE.png", default="augmented.png", help="default: %(default)s")
+    add("--recipe", metavar="NAME", default="lenet", help="recipe to start from (default: lenet)")
+    cli.add_settings(result, "such as augment or fill_mode")
+    written = "where to write (default: %(default)s)"
+    add("--out", metavar="FILE.png", default="augmented.png", help=written)
     add("--columns", type=int, metavar="N", default=8, help="versions of each (default: 8)")
-    add("--seed", type=int, metavar="N", default=0, help="of what is drawn (default: 0)")
-    command.add_folders(result, records="where make_records wrote")
+    add("--seed", type=int, metavar="N", default=0, help="seed of random values (default: 0)")
+    cli.add_folders(result, "records")
     return result
 
 
 def run(args):
-    """Draws what `args` (see `parser`) asks for. Returns the exit status."""
+    """Draw what `args` (see `parser`) asks for. Return the exit status."""
     if not 1 <= args.columns <= 32:
         raise UserError(f"--columns {args.columns}: give 1 to 32")
     files.check_folders(args.out)
     recipe = recipes.with_settings(recipes.load(args.recipe), args.settings)
-    manifest = records.load(args.records)
-    images, labels = _one_a_class(args.records, manifest["classes"], args.seed)
+    record_set = records.RecordSet(args.records)
+    classes = record_set.manifest["classes"]
+    images, labels = _one_per_class(record_set, classes, args.seed)
     versions = _augmented(images, recipe, args.columns, args.seed)
-    from fer2013_tf import plots_of_runs
+    from fer2013_tf.visualization import comparison
 
-    titles = [manifest["classes"][label] for label in labels]
-    plots_of_runs.contact_sheet(images, versions, titles, args.out, recipe.augment)
-    print(f"{len(titles)} pictures, {args.columns} versions of each: {args.out}")
+    titles = [classes[label] for label in labels]
+    comparison.contact_sheet(images, versions, titles, args.out, recipe.augment)
+    print(f"{len(titles)} images, {args.columns} versions of each: {args.out}")
     return 0
 
 
-def _one_a_class(folder, classes, seed):
-    """(images uint8 [m, h, w], labels): of each class of Training one, of the first twelve."""
-    from fer2013_tf.shards import Shards
-
-    shards = Shards(folder, emotions.TRAINING)
-    draw = np.random.default_rng(seed)
-    there = [np.flatnonzero(shards.labels == label) for label in range(len(classes))]
-    chosen = np.array([draw.choice(of_class) for of_class in there if len(of_class)][:MOST])
-    return shards.read(chosen)
+def _one_per_class(record_set, classes, seed):
+    """(images uint8 [m, h, w], labels): one Training image of each of the first twelve classes."""
+    training = record_set.split(constants.TRAINING)
+    rng = np.random.default_rng(seed)
+    there = [np.flatnonzero(training.labels == label) for label in range(len(classes))]
+    chosen = np.array([rng.choice(of_class) for of_class in there if len(of_class)][:MOST])
+    return training.read(chosen)
 
 
 def _augmented(images, recipe, columns, seed):
     """uint8 [m, columns, h, w(, 3)]."""
-    from fer2013_tf import augment, inputs
-    from fer2013_tf.tensorflow1 import tf
+    from fer2013_tf.preprocessing import augment, image_ops
+    from fer2013_tf.utils.tf1 import tf
 
     repeated = np.repeat(images, columns, axis=0)
     with tf.Graph().as_default(), tf.Session() as session:
         fed = tf.constant(repeated)
-        fed = inputs.equalise(fed) if recipe.equalise else fed
-        drawn = tf.constant([seed, 0], tf.int64)
-        pixels = augment.apply(fed, recipe.augment, seed=drawn, fill=recipe.fill)
+        fed = image_ops.equalize(fed) if recipe.equalize else fed
+        seeds = tf.constant([seed, 0], tf.int64)
+        pixels = augment.apply(fed, recipe.augment, seed=seeds, fill_mode=recipe.fill_mode)
         made = session.run(tf.cast(tf.round(pixels), tf.uint8))
     return made.reshape(len(images), columns, *images.shape[1:])
 
 
 def main(argv=None):
     """Entry point; returns the exit status."""
-    return command.main_of(parser(), run, argv)
+    return cli.main_of(parser(), run, argv)
 
 
 if __name__ == "__main__":

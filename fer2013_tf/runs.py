@@ -1,26 +1,29 @@
-"""The command that lists and deletes runs: `python -m fer2013_tf.runs`."""
+"""List and delete runs: `python -m fer2013_tf.runs`."""
 
 import argparse
 import contextlib
 import os
-import shutil
 import sys
 import time
 from pathlib import Path
 
-from fer2013_tf import checkpoints, command
-from fer2013_tf.errors import UserError
+from fer2013_tf.checkpoints import pruning, run_folder
+from fer2013_tf.utils import cli
+from fer2013_tf.utils.errors import UserError
 
 EXAMPLES = """\
 examples:
-  python -m fer2013_tf.runs                    what is there
-  python -m fer2013_tf.runs prune try1 try2    delete these, asking first
-  python -m fer2013_tf.runs prune try1 --yes   without asking
+  python -m fer2013_tf.runs                        list the runs and sweeps
+  python -m fer2013_tf.runs prune try1 try2        delete these runs, asking first
+  python -m fer2013_tf.runs prune try1 --yes       without asking
+  python -m fer2013_tf.runs prune-sweep nets       delete a sweep with all its runs
+
+Only files that this program wrote are deleted. A folder that holds others stays, with them.
 """
 
 
 def parser():
-    """The command line."""
+    """Return the command line's parser."""
     result = argparse.ArgumentParser(
         prog="python -m fer2013_tf.runs",
         description="List the runs under --ckpt, or delete some.",
@@ -28,26 +31,42 @@ def parser():
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = result.add_argument
-    add("action", nargs="?", choices=("list", "prune"), default="list", help="default: list")
-    add("names", metavar="RUN", nargs="*", help="runs to delete")
-    command.add_folders(result, ckpt="where the runs are", logs="where their events are")
+    add(
+        "action",
+        nargs="?",
+        choices=("list", "prune", "prune-sweep"),
+        default="list",
+        help="list all, or delete the runs or the sweeps named (default: list)",
+    )
+    add("names", metavar="NAME", nargs="*", help="runs or sweeps to delete")
+    cli.add_folders(result, "ckpt", "logs")
     add("--yes", action="store_true", help="delete without asking")
     return result
 
 
 def run(args):
-    """Lists or deletes. Returns the exit status."""
-    if args.action == "prune":
+    """List or delete. Return the exit status."""
+    if args.action != "list":
         return _prune(args)
-    rows = [_row(this) for this in checkpoints.runs(args.ckpt)]
-    if not rows:
+    runs, sweeps = run_folder.list_runs(args.ckpt), pruning.list_sweeps(args.ckpt)
+    if not runs and not sweeps:
         print(f"no runs under {args.ckpt}; train one: python -m fer2013_tf.train")
-        return 0
-    head = ("run", "recipe", "net", "step", "best PublicTest", "age", "size")
-    widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head))]
-    for row in [head, *rows]:
-        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip())
+    if runs:
+        head = ("run", "recipe", "net", "step", "best PublicTest", "age", "size")
+        _print_table([head, *map(_row, runs)])
+    if sweeps:
+        _print_table([("sweep", "runs", "size"), *(_sweep_row(args, *s) for s in sweeps.items())])
     return 0
+
+
+def _print_table(rows):
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    for row in rows:
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip())
+
+
+def _sweep_row(args, name, runs):
+    return f"{name}/", str(len(runs)), f"{_bytes(Path(args.ckpt) / name) / 2**20:.0f} MB"
 
 
 def _row(this):
@@ -58,15 +77,25 @@ def _row(this):
         print(f"note: {error}", file=sys.stderr)
         names = "unreadable", "-"
     steps = [c.step for c in this.checkpoints()]
-    best = max((entry["public_accuracy"] for entry in this.history()), default=None)
     return (
         this.name,
         *names,
         str(steps[-1]) if steps else "-",
-        f"{100 * best:.2f} %" if best is not None else "-",
-        _age(time.time() - checkpoints.last_written(this.folder)),
+        _best_accuracy(this),
+        _age(time.time() - run_folder.last_written(this.folder)),
         f"{_bytes(this.folder) / 2**20:.0f} MB",
     )
+
+
+def _best_accuracy(this):
+    try:
+        history = this.history()
+    except UserError as error:
+        print(f"note: {error}", file=sys.stderr)
+        return "unreadable"
+    # None where nothing is PublicTest.
+    known = [a for entry in history if (a := entry["public_accuracy"]) is not None]
+    return f"{100 * max(known):.2f} %" if known else "-"
 
 
 def _age(seconds):
@@ -88,23 +117,38 @@ def _bytes(folder):
 
 def _prune(args):
     if not args.names:
-        raise UserError("runs prune: name the runs to delete")
+        raise UserError(f"runs {args.action}: name what to delete")
     names = list(dict.fromkeys(args.names))
-    chosen = [checkpoints.Run(args.ckpt, name) for name in names]
-    for this in chosen:
-        if not this.folder.is_dir():
-            raise UserError(f"{this.folder}: no such run; see python -m fer2013_tf.runs")
-    size = sum(_bytes(this.folder) for this in chosen) / 2**20
+    for name in names:
+        _check_deletable(args, name)
+    size = sum(_bytes(Path(args.ckpt) / name) for name in names) / 2**20
     question = f"delete {', '.join(names)} ({size:.0f} MB) under {args.ckpt}? [y/N] "
     if not args.yes and not _agreed(question):
         print("nothing deleted")
         return 0
-    for this in chosen:
-        with this.lock():
-            shutil.rmtree(this.folder)
-        shutil.rmtree(Path(args.logs) / this.name, ignore_errors=True)
-        print(f"deleted {this.name}")
+    for name in names:
+        if args.action == "prune":
+            left = pruning.delete_run(run_folder.Run(args.ckpt, name), args.logs)
+        else:
+            left = pruning.delete_sweep(args.ckpt, name, args.logs)
+        print(f"deleted {name}")
+        if left:
+            print(f"  not written by this program, left: {', '.join(map(str, left))}")
     return 0
+
+
+def _check_deletable(args, name):
+    """Raise UserError for a name that is not what the action deletes."""
+    this = run_folder.Run(args.ckpt, name)
+    is_sweep = name in pruning.list_sweeps(args.ckpt)
+    if args.action == "prune" and is_sweep:
+        raise UserError(
+            f"{this.folder}: a sweep, not a run; delete it with: "
+            f"python -m fer2013_tf.runs prune-sweep {name}"
+        )
+    if not (this.exists() if args.action == "prune" else is_sweep):
+        kind = "run" if args.action == "prune" else "sweep"
+        raise UserError(f"{this.folder}: no such {kind}; see python -m fer2013_tf.runs")
 
 
 def _agreed(question):
@@ -117,7 +161,7 @@ def _agreed(question):
 
 def main(argv=None):
     """Entry point; returns the exit status."""
-    return command.main_of(parser(), run, argv)
+    return cli.main_of(parser(), run, argv)
 
 
 if __name__ == "__main__":

@@ -1,72 +1,57 @@
-"""The command that packs a run's shadow variables small: `python -m fer2013_tf.ship`."""
+"""Pack a run's EMA weights into a small file: `python -m fer2013_tf.ship`."""
 
 import argparse
-import io
 import sys
 from pathlib import Path
 
-import numpy as np
-
-from fer2013_tf import checkpoints, command, files
-from fer2013_tf.errors import UserError
+from fer2013_tf.checkpoints import run_folder, weights
+from fer2013_tf.utils import cli
 
 EXAMPLES = """\
 examples:
   python -m fer2013_tf.ship --run lenet
+  python -m fer2013_tf.ship --run lenet:latest --out mine
   python -m fer2013_tf.eval --run shipped --json fer2013_tf/weights/evaluation.json
 
-Writes weights.npz (the shadow variables as float16) and recipe.json.
+Writes weights.npz (the EMA weights as float16) and recipe.json, which holds their sha256.
 """
 
 
 def parser():
-    """The command line."""
+    """Return the command line's parser."""
     result = argparse.ArgumentParser(
         prog="python -m fer2013_tf.ship",
-        description="Make a checkpoint the weights that come with the program.",
+        description="Make a checkpoint the weights that ship with the package.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = result.add_argument
-    add("--run", metavar="NAME", required=True, help="run under --ckpt")
     add(
-        "--checkpoint",
-        metavar="WHICH",
-        default="best",
-        help="best, latest or STEP (default: %(default)s)",
+        "--run",
+        metavar="RUN[:WHICH]",
+        required=True,
+        help="run whose weights are used, under --ckpt; WHICH: best (default), latest or STEP",
     )
-    command.add_folders(result, ckpt="where the runs are")
-    add("--out", metavar="DIR", default=str(checkpoints.SHIPPED), help="default: %(default)s")
+    cli.add_folders(result, "ckpt")
+    written = "where to write (default: the folder of the shipped weights)"
+    add("--out", metavar="DIR", default=str(weights.SHIPPED), help=written)
+    cli.renamed(result, {"--checkpoint": "--run RUN:WHICH"})
     return result
 
 
 def run(args):
-    """Packs one checkpoint. Returns the exit status."""
-    this = checkpoints.Run(args.ckpt, args.run)
-    recipe, settings = this.read()
-    (chosen,) = checkpoints.select(this, args.checkpoint)[-1:]
-    shadows = checkpoints.read_shadows(chosen.prefix)
-    for name, values in shadows.items():
-        if not (np.abs(values) <= np.finfo(np.float16).max).all():
-            raise UserError(f"{chosen.prefix}: {name} does not fit into float16")
-    packed = {name: values.astype(np.float16) for name, values in shadows.items()}
-    out = Path(args.out)
-    out.mkdir(parents=True, exist_ok=True)
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, **dict(sorted(packed.items())))
-    files.write_atomically(out / checkpoints.WEIGHTS, buffer.getvalue())
-    origin = {"run": args.run, "step": chosen.step, "chosen": args.checkpoint}
-    temperatures = this.temperatures().get(chosen.step)
-    settings = {**settings, "from": origin, "temperatures": temperatures}
-    checkpoints.write_recipe(out / "recipe.json", recipe, settings)
-    size = len(buffer.getvalue()) / 2**20
-    print(f"{out / checkpoints.WEIGHTS}: step {chosen.step} of {args.run}, {size:.1f} MB")
+    """Pack one checkpoint. Return the exit status."""
+    name, _, which = args.run.partition(":")
+    this = run_folder.Run(args.ckpt, name)
+    chosen, size = weights.pack(this, which or "best", args.out)
+    path = Path(args.out) / weights.WEIGHTS
+    print(f"{path}: step {chosen.step} of {name}, {size / 2**20:.1f} MB")
     return 0
 
 
 def main(argv=None):
     """Entry point; returns the exit status."""
-    return command.main_of(parser(), run, argv)
+    return cli.main_of(parser(), run, argv)
 
 
 if __name__ == "__main__":

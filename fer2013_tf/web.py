@@ -1,4 +1,4 @@
-"""The command that serves a page for reading expressions: `python -m fer2013_tf.web`."""
+"""Serve a page that predicts expressions: `python -m fer2013_tf.web`."""
 
 import argparse
 import importlib.util
@@ -6,36 +6,36 @@ import ipaddress
 import socket
 import sys
 
-from fer2013_tf import command, explain, recognizer
-from fer2013_tf.errors import UserError
-from fer2013_tf.recognizer import Recognizer
+from fer2013_tf.inference import gradcam, options
+from fer2013_tf.inference.recognizer import Recognizer
+from fer2013_tf.utils import cli
+from fer2013_tf.utils.errors import UserError
 
 EXAMPLES = """\
 examples:
   python -m fer2013_tf.web --open                  the page, in your browser
   python -m fer2013_tf.web --run lenet --ensemble last5 --tta flip
   python -m fer2013_tf.web --port 0                on any free port
-  curl --data-binary @people.jpg http://127.0.0.1:8013/api/read
+  curl --data-binary @people.jpg http://127.0.0.1:8013/api/predict
 
-Pictures are read in memory and not stored; the page loads nothing from elsewhere. Browsers offer
-the camera to pages of this machine, and to others only over https.
+Images are kept in memory and not stored; the page loads nothing from elsewhere. Browsers offer the
+camera to pages of this machine, and to others only over https.
 """
 NEEDS = {"flask": "Flask", "flask_limiter": "Flask-Limiter", "waitress": "waitress"}
-EXTRA = 'pip install "fer2013_tf[faces,web]"'
+INSTALL = 'pip install flask waitress Flask-Limiter, or in the clone: pip install -e ".[web]"'
 
 
 def parser():
-    """The command line."""
+    """Return the parser of the command line."""
     result = argparse.ArgumentParser(
         prog="python -m fer2013_tf.web",
-        description="Serve a page that reads expressions off pictures and the browser's camera.",
+        description="Serve a page that predicts expressions of images and the browser's camera.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    _add_server(result.add_argument_group("where, and how much"))
-    who = result.add_argument_group("who answers")
-    recognizer.add_weights(who)
-    recognizer.add_detector(who)
+    _add_server(result.add_argument_group("server"))
+    cli.add_model_options(result.add_argument_group("weights"))
+    options.add_face_options(result.add_argument_group("faces"))
     return result
 
 
@@ -48,43 +48,43 @@ def _add_server(group):
         type=float,
         metavar="MB",
         default=10.0,
-        help="the largest picture taken (default: %(default)g)",
+        help="largest image accepted, in million bytes (default: %(default)g)",
     )
     add(
         "--per-minute",
         type=int,
         metavar="N",
         default=600,
-        help="pictures taken from one address in a minute; the camera uses what is there, up to "
-        "8 a second (default: %(default)s)",
+        help="images accepted per minute from one address; the camera sends up to 8 per second "
+        "(default: %(default)s)",
     )
     add("--open", action="store_true", help="open the page in the browser")
 
 
 def run(args):
-    """Serves until Ctrl-C."""
+    """Serve until Ctrl-C."""
     _check(args)
     with listen(args.host, args.port) as listener:
-        from fer2013_tf import serving
+        from fer2013_tf.webapp import server
 
-        options = {key: getattr(args, key) for key in ("ckpt", "ensemble", "tta")}
-        found = {"faces": "detect", "detector": args.detector, "framing": args.framing}
-        with Recognizer(args.run, **options, **found) as reader:
-            application = serving.app(
-                reader,
-                explain.Explainer(reader.members[0]),
+        keys = ("ckpt", "ensemble", "tta", "detector", "alignment")
+        how = {key: getattr(args, key) for key in keys}
+        with Recognizer(options.chosen_run(args), faces="detect", **how) as recognizer:
+            application = server.app(
+                recognizer,
+                gradcam.Explainer(recognizer.members[0]),
                 limit_mb=args.limit_mb,
                 per_minute=args.per_minute,
-                hosts=(*serving.LOCAL, args.host.lower()) if _is_local(args.host) else None,
+                hosts=(*server.LOCAL, args.host.lower()) if _is_local(args.host) else None,
             )
             _announce(args, listener.getsockname()[1])
-            serving.serve(application, listener)
+            server.serve(application, listener)
 
 
 def _check(args):
     missing = [name for module, name in NEEDS.items() if not importlib.util.find_spec(module)]
     if missing:
-        raise UserError(f"needs {', '.join(missing)}, which is not installed: {EXTRA}")
+        raise UserError(f"needs {', '.join(missing)}, which is not installed; {INSTALL}")
     if not 0 <= args.port <= 65535:
         raise UserError(f"--port {args.port}: give 0 to 65535")
     if not args.limit_mb > 0:
@@ -94,7 +94,7 @@ def _check(args):
 
 
 def listen(host, port):
-    """A socket bound to them. Raises UserError where that cannot be had."""
+    """Return a socket bound to host and port. Raises UserError where that is not possible."""
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         return socket.create_server((host, port), family=family)
@@ -111,7 +111,7 @@ def _is_local(host):
 
 
 def _numeric(host):
-    """The address that `host` spells out; None for a name."""
+    """Return the address that `host` spells out; None for a name."""
     try:
         return ipaddress.ip_address(host)
     except ValueError:
@@ -119,7 +119,7 @@ def _numeric(host):
 
 
 def _address(host, port):
-    """Where a browser on this machine finds the page."""
+    """Return the page's URL for a browser on this machine."""
     number = _numeric(host)
     if number and number.is_unspecified:
         host = "127.0.0.1" if number.version == 4 else "::1"
@@ -129,8 +129,8 @@ def _address(host, port):
 def _announce(args, port):
     if not _is_local(args.host):
         print(
-            f"warning: --host {args.host}: everybody who reaches this address can send pictures; "
-            "there is no password, and http hides nothing on its way",
+            f"warning: --host {args.host}: everybody who reaches this address can send images; "
+            "there is no password, and http is not encrypted",
             file=sys.stderr,
         )
     address = _address(args.host, port)
@@ -142,8 +142,8 @@ def _announce(args, port):
 
 
 def main(argv=None):
-    """Entry point; returns the exit status."""
-    return command.main_of(parser(), run, argv)
+    """Run the command. Return its exit status."""
+    return cli.main_of(parser(), run, argv)
 
 
 if __name__ == "__main__":

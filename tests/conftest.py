@@ -1,22 +1,20 @@
-"""What all tests share: a quiet TensorFlow, pictures without a screen, records made once."""
+"""Fixtures of all tests; a quiet TensorFlow, matplotlib without a screen."""
 
 import os
-from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ["MPLBACKEND"] = "Agg"
 
 import pytest
 
-from tests import csv_files, toy
+from tests import REPOSITORY, csv_files, toy
 
-REPOSITORY = Path(__file__).parent.parent
 REAL_DATA = REPOSITORY.parent / "shared" / "data" / "fer2013" / "fer2013.tar.gz"
 
 
 @pytest.fixture(scope="session")
 def real_data():
-    """The challenge's download, which stands beside the checkout or nowhere."""
+    """The challenge's download, where it is beside the checkout."""
     if not REAL_DATA.exists():
         pytest.skip(f"needs the real data at {REAL_DATA}")
     return REAL_DATA
@@ -24,7 +22,7 @@ def real_data():
 
 @pytest.fixture(scope="session")
 def folder(tmp_path_factory):
-    """Records of a few random pictures."""
+    """Records of a few random images."""
     folder = tmp_path_factory.mktemp("toy")
     toy.write_records(folder)
     return folder
@@ -32,7 +30,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def whole(folder, tmp_path_factory):
-    """Root of a run "r" of 4 epochs of 2 steps that nothing disturbed; do not train it further."""
+    """Root of an uninterrupted run "r" of 4 epochs of 2 steps; do not train it further."""
     from fer2013_tf import train
 
     root = tmp_path_factory.mktemp("whole")
@@ -42,5 +40,5 @@ def whole(folder, tmp_path_factory):
 
 @pytest.fixture
 def nine(tmp_path):
-    """A fer2013.csv of nine random faces, three a split."""
+    """A fer2013.csv of nine random faces, three per split."""
     return csv_files.written(tmp_path, "fer2013.csv", csv_files.csv_of())

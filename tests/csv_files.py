@@ -1,4 +1,4 @@
-"""CSV files of random faces, plain and packed, that the tests of the sources share."""
+"""CSV files of random images, plain and packed, shared by the tests of the readers."""
 
 import io
 import tarfile
@@ -7,7 +7,8 @@ import zipfile
 import numpy as np
 from hypothesis import HealthCheck, settings
 
-from fer2013_tf import emotions, sources
+from fer2013_tf.data import readers
+from fer2013_tf.utils import constants
 
 FEW = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 MANY = settings(FEW, max_examples=200)
@@ -24,7 +25,7 @@ def text_of(pixels):
 
 def row_of(seed, label=None, split=None):
     label = seed % 7 if label is None else label
-    split = emotions.SPLITS[seed % 3] if split is None else split
+    split = constants.SPLITS[seed % 3] if split is None else split
     return f"{label},{text_of(pixels_of(seed))},{split}"
 
 
@@ -32,17 +33,17 @@ def csv_of(count=9, header=HEADER):
     return "\n".join([header, *map(row_of, range(count))]).encode() + b"\n"
 
 
-def face_of(seed, row):
-    return pixels_of(seed), seed % 7, emotions.SPLITS[seed % 3], row
+def image_of(seed, row):
+    return pixels_of(seed), seed % 7, constants.SPLITS[seed % 3], row
 
 
 def read(path, **options):
-    return list(sources.open_source(path, **options).faces())
+    return list(readers.open_source(path, **options).examples())
 
 
-def plain(face):
-    """A face without the name of the file it came from, and comparable."""
-    return (face.pixels.tobytes(), face.label, face.split, face.row)
+def plain(image):
+    """Return what two images are compared by: all but the name of their file."""
+    return (image.pixels.tobytes(), image.label, image.split, image.row)
 
 
 def written(folder, name, data):

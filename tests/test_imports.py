@@ -1,73 +1,54 @@
-"""Imports point one way: the package's rooms in order, held over the import statements.
+"""Imports point one way: the packages in one order, each importing only from those above it.
 
-A module may import from the rooms above its own, never from its own or from one below. To add a
-module, write its name into the highest room that is below everything it imports.
+A module's room is its folder. Within a package modules may import each other, but not in a circle.
+Commands stand at the top level, below all packages, and never import each other.
 """
 
 import ast
-from fnmatch import fnmatch
-from pathlib import Path
 
 import pytest
 
+from tests import REPOSITORY
+
 PACKAGE = "fer2013_tf"
-ROOT = Path(__file__).parent.parent / PACKAGE
+ROOT = REPOSITORY / PACKAGE
 
-ROOMS = (
-    "errors emotions tensorflow1",
-    "specs devices command metrics files archives calibration readings pictures window",
-    "report faces harms video",
-    "sources detectors drawing tracking",
-    "detectors.*",
-    "sources.folder sources.drawn sources.fer2013_csv sources.arrays ferplus splits",
-    "sources.list_file",
-    "records tally",
-    "shards",
-    "plots",
-    "plots_of_runs plots_of_faces plots_of_trust",
+ORDER = [
+    "utils",
     "recipes",
-    "recipes.*",
-    "plans",
-    "augment objective optimise summaries nets.layers.spectral nets.layers.moments",
-    "nets.layers",
-    "nets.layers.*",
-    "inputs",
-    "queue_inputs",
     "nets",
-    "nets.*",
-    "graphs",
+    "faces",
+    "data",
     "checkpoints",
-    "warm_start",
+    "preprocessing",
+    "evaluation",
+    "training",
+    "visualization",
     "inference",
-    "evaluation training watching costs trials explain",
-    "recognizer serving",
-    "following reading_pictures",
-    "reading_video",
-    "make_records train eval predict runs ship sweep compare contact_sheet robustness web",
-)
+    "webapp",
+    "experiments",
+]
 
-# Narrower than the order alone: what these may import, and nothing else of the package.
+# Narrower than the order alone: what these packages may import, and nothing else of the program.
 ONLY = {
-    "nets.layers.*": "errors tensorflow1 nets.layers nets.layers.moments",
-    "nets.layers": "errors tensorflow1 nets.layers.spectral",
-    "nets.*": "errors tensorflow1 nets.layers nets.layers.grey",
-    "recipes.*": "recipes",
-    "sources.*": "errors emotions archives sources sources.folder",
-    "sources": "errors emotions faces",
-    "ferplus": "errors emotions specs sources",
+    "nets": {"utils", "nets"},
+    "recipes": {"utils", "recipes"},
 }
 
-# Commands, and what they need before they know that they have work: importing these (and all that
-# they import in turn) does not import TensorFlow, which takes seconds.
-WITHOUT_TENSORFLOW = (
-    "errors emotions specs metrics report command files archives sources sources.* recipes "
-    "recipes.* records shards plots plots_of_runs plans trials faces checkpoints evaluation "
-    "make_records train eval predict runs ship sweep compare contact_sheet "
-    "ferplus splits tally warm_start calibration readings pictures window tracking video "
-    "detectors detectors.* drawing recognizer explain following reading_pictures reading_video "
-    "harms robustness web plots_of_faces plots_of_trust"
-)
-COMMANDS = ROOMS[-1].split()
+# Importing these, and all that they import in turn, does not import TensorFlow, which takes
+# seconds: commands, and what they need before they know that they have work.
+NEED_TENSORFLOW = {
+    "utils.tf1",
+    "nets.*",
+    "preprocessing.*",
+    "evaluation.eval_graph",
+    "evaluation.classifier",
+    "evaluation.costs",
+    "training.*",
+    "webapp.server",
+}
+LARGEST_FILE, LARGEST_FUNCTION, USUAL_FUNCTION = 400, 60, 35
+MOST_TOP_LEVEL, LONGEST_RUN = 15, 25
 
 
 def modules():
@@ -82,6 +63,8 @@ def modules():
 
 TREES = modules()
 NAMES = [name for name in TREES if name]
+PACKAGES = sorted(path.name for path in ROOT.iterdir() if (path / "__init__.py").exists())
+COMMANDS = [n for n in NAMES if "." not in n and n not in PACKAGES and n != "__main__"]
 
 
 def imported(node):
@@ -106,62 +89,62 @@ def imports(tree, *, at_module_level=False):
 
 def within_package(names):
     """The package's own modules among `names`, without the package's name."""
-    return {
-        name.removeprefix(PACKAGE).lstrip(".") for name in names if name.split(".")[0] == PACKAGE
-    }
+    own = {n.removeprefix(PACKAGE).lstrip(".") for n in names if n.split(".")[0] == PACKAGE}
+    return own - {""}
 
 
-def room_of(name):
-    """Number of the room `name` stands in, by its own name or by a pattern; None if in none."""
-    for matches in (str.__eq__, fnmatch):
-        for number, room in enumerate(ROOMS):
-            if any(matches(name, entry) for entry in room.split()):
-                return number
-    return None
+def place(name):
+    """Number of the package `name` lives in; commands come after all of them."""
+    room = name.split(".")[0]
+    return ORDER.index(room) if room in ORDER else len(ORDER)
 
 
-def entry_for(table, name):
-    """By its own name, or by the first pattern that matches."""
-    return table.get(name) or next((v for k, v in table.items() if fnmatch(name, k)), None)
+def test_every_package_has_its_place():
+    assert sorted(ORDER) == PACKAGES
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_imports_point_upward(name):
-    own = room_of(name)
-    assert own is not None, f"{name} stands in no room: add it to ROOMS in {Path(__file__).name}"
-    for other in sorted(within_package(imports(TREES[name])) - {""}):
-        theirs = room_of(other)
-        assert theirs is not None and theirs < own, (
-            f"{name} (room {own}: {ROOMS[own]}) imports {other}, which is not in a room above it"
-        )
+    for other in within_package(imports(TREES[name])):
+        same_room = other.split(".")[0] == name.split(".")[0]
+        assert same_room or place(other) < place(name), f"{name} imports {other}, below it"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_circle(name):
+    """Counting imports inside functions too: a circle hidden there is still one."""
+    waiting, seen = [name], set()
+    while waiting:
+        module = waiting.pop()
+        for other in within_package(imports(TREES[module])):
+            # A package's registry imports its members by name, and they import the package.
+            assert other != name, f"{name} imports itself by way of {module}"
+            if other not in seen:
+                seen.add(other)
+                waiting.append(other)
+
+
+@pytest.mark.parametrize("room", ONLY)
+def test_some_import_even_less(room):
+    for name in NAMES:
+        if name.split(".")[0] == room:
+            rooms = {other.split(".")[0] for other in within_package(imports(TREES[name]))}
+            assert rooms <= ONLY[room], name
 
 
 def test_tensorflow_is_imported_in_one_place():
-    """Elsewhere it would fetch Keras, see tensorflow1."""
+    """Elsewhere it would fetch Keras, see utils.tf1."""
     direct = [
         n for n, t in TREES.items() if any(i.split(".")[0] == "tensorflow" for i in imports(t))
     ]
-    assert direct == ["tensorflow1"]
+    assert direct == ["utils.tf1"]
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if entry_for(ONLY, name) is not None])
-def test_some_import_even_less(name):
-    allowed = set(entry_for(ONLY, name).split())
-    assert within_package(imports(TREES[name])) - {""} <= allowed
+def may_need_tensorflow(name):
+    return name in NEED_TENSORFLOW or f"{name.split('.')[0]}.*" in NEED_TENSORFLOW
 
 
-def test_commands_are_the_modules_with_a_main():
-    with_main = [
-        name
-        for name, tree in TREES.items()
-        if any(isinstance(node, ast.FunctionDef) and node.name == "main" for node in tree.body)
-    ]
-    assert sorted(with_main) == sorted(COMMANDS)
-
-
-@pytest.mark.parametrize(
-    "name", [n for n in NAMES if any(fnmatch(n, entry) for entry in WITHOUT_TENSORFLOW.split())]
-)
+@pytest.mark.parametrize("name", [n for n in NAMES if not may_need_tensorflow(n)])
 def test_no_tensorflow_on_import(name):
     waiting, seen = [name], {}
     while waiting:
@@ -186,7 +169,34 @@ def chain(importers, module):
         module = importers.get(module)
 
 
-def test_the_table_names_only_what_exists():
-    entries = {entry for room in ROOMS for entry in room.split()}
-    gone = [entry for entry in entries if not any(fnmatch(name, entry) for name in NAMES)]
-    assert not gone, f"remove from ROOMS: {', '.join(sorted(gone))}"
+def test_commands_are_the_modules_with_a_main():
+    with_main = [name for name, tree in TREES.items() if "main" in functions_of(tree)]
+    assert sorted(with_main) == sorted([*COMMANDS, "__main__"])
+    assert len(COMMANDS) + 2 <= MOST_TOP_LEVEL  # __init__ and __main__ beside them
+
+
+def functions_of(tree):
+    """{name: lines} of a module's own functions."""
+    return {n.name: n for n in tree.body if isinstance(n, ast.FunctionDef)}
+
+
+def length(node):
+    return node.end_lineno - node.lineno + 1
+
+
+def test_commands_are_thin():
+    long = {c: length(functions_of(TREES[c])["run"]) for c in COMMANDS}
+    assert not {c: n for c, n in long.items() if n > LONGEST_RUN}
+
+
+def test_files_and_functions_are_short():
+    lengths = {}
+    for path in ROOT.rglob("*.py"):
+        text = path.read_text(encoding="utf-8")
+        where = str(path.relative_to(ROOT))
+        assert len(text.splitlines()) <= LARGEST_FILE, where
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.FunctionDef):
+                lengths[f"{where}:{node.name}:{node.lineno}"] = length(node)
+    assert not {name: n for name, n in lengths.items() if n > LARGEST_FUNCTION}
+    assert sum(n < USUAL_FUNCTION for n in lengths.values()) >= 0.9 * len(lengths)

@@ -1,54 +1,58 @@
-"""Small records and recipes that the tests of the graph share."""
+"""Small records and recipes that tests share."""
 
 import numpy as np
 
-from fer2013_tf import checkpoints, emotions, recipes, records
-from fer2013_tf.sources import Face
+from fer2013_tf import recipes
+from fer2013_tf.checkpoints import run_folder, storage
+from fer2013_tf.data import records
+from fer2013_tf.data.readers import LabeledImage
+from fer2013_tf.utils import constants
 
 SIZE = (48, 48)
-# What makes a run quick and repeatable: few pictures, no dropout, float32.
+# For quick runs that repeat exactly: narrow layers, small batches, nothing random in the loss.
 PLAIN = (
+    "net.dense_units=16",
     "net.dropout_rates=(0.0, 0.0, 0.0)",
     "loss=softmax",
     "augment=none",
-    "l2=0.0",
+    "weight_decay=0.0",
     "batch_size=16",
 )
 
 
 def write_records(
-    folder, *, pictures=32, held_out=10, size=SIZE, classes=emotions.FER2013, seed=0, private=True
+    folder, *, images=32, held_out=10, size=SIZE, classes=constants.FER2013, seed=0, private=True
 ):
-    """Records of random pictures with random labels: learnt only by heart."""
-    draw = np.random.default_rng(seed)
+    """Write records of random images with random labels, which a net can only memorize."""
+    random = np.random.default_rng(seed)
     with records.Writer(folder, classes=classes) as writer:
         row = 0
-        for split, count in zip(emotions.SPLITS, (pictures, held_out, held_out * private)):
+        for split, count in zip(constants.SPLITS, (images, held_out, held_out * private)):
             for number in range(count):
                 row += 1
-                pixels = draw.integers(0, 256, size, dtype=np.uint8)
-                writer.add(Face(pixels, number % len(classes), split, row, "toy"))
-        return writer.commit(source={"sha256": f"toy {seed} {pictures}"})
+                pixels = random.integers(0, 256, size, dtype=np.uint8)
+                writer.add(LabeledImage(pixels, number % len(classes), split, row, "toy"))
+        return writer.commit(source={"sha256": f"toy {seed} {images}"})
 
 
 def recipe(*settings, name="tiny"):
-    """A recipe with settings, as the command line would make it."""
+    """Return a recipe with settings, as the command line makes it."""
     return recipes.with_settings(recipes.load(name), settings)
 
 
-# Dropout, augmentation and decay on: all that draws or accumulates takes part in "equal".
+# Dropout, augmentation, momentum and decay, so that "equal" includes all randomness and state.
 EVERYTHING = (
     "net.dropout_rates=(0.3, 0.3, 0.3)",
-    "augment=flip(0.5) | rotate(0.2) | shift(0.1)",
+    "augment=flip(0.5) | rotate(0.2) | translate(0.1)",
     "optimizer=momentum",
     "learning_rate=0.01",
-    "l2=0.001",
+    "weight_decay=0.001",
     "epochs=4",
 )
 
 
 def arguments(folder, root, *more, settings=(), run="r"):
-    """A command line of train for a quick, repeatable run."""
+    """Return the arguments of train for a quick, repeatable run."""
     words = ["--recipe", "tiny", "--records", folder, "--run", run]
     words += ["--ckpt", root / "ckpt", "--logs", root / "logs", "--precision", "float32"]
     for setting in (*PLAIN, *settings):
@@ -57,16 +61,14 @@ def arguments(folder, root, *more, settings=(), run="r"):
 
 
 def again(folder, root, *more, run="r"):
-    """A command line that goes on with the run as it is."""
+    """Return the arguments of train that resume a run."""
     words = ["--records", folder, "--run", run, "--ckpt", root / "ckpt", "--logs", root / "logs"]
     return [str(word) for word in (*words, *more)]
 
 
 def weights(root, run="r"):
-    """Everything in the newest checkpoint."""
-    reader = checkpoints.open_checkpoint(
-        checkpoints.Run(root / "ckpt", run).checkpoints()[-1].prefix
-    )
+    """Return {name: array} of everything in the newest checkpoint."""
+    reader = storage.open_checkpoint(run_folder.Run(root / "ckpt", run).checkpoints()[-1].prefix)
     return {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()}
 
 

@@ -1,29 +1,29 @@
-"""Networks, one a file, found by the file's name; see `build`."""
+"""Networks, one per file, found by the file's name; see `build`."""
 
 import importlib
 import pkgutil
 
-from fer2013_tf import specs
-from fer2013_tf.errors import UserError
+from fer2013_tf.utils import registry
+from fer2013_tf.utils.errors import UserError
 
 
 def names():
-    """The networks there are."""
+    """Return the names of the networks, sorted."""
     return sorted(m.name for m in pkgutil.iter_modules(__path__) if m.name != "layers")
 
 
-def build(text, images, *, training, num_classes, ledger):
-    """Builds the net a spec names, e.g. `lenet(norm='lrn')`.
+def build(text, images, *, training, num_classes, context):
+    """Build the net that a spec names, such as `lenet(norm='lrn')`, in the current graph.
 
-    images: float32 [n, height, width, channels], standardised. training: Python bool.
-    Returns (logits float32 [n, num_classes], end_points: name -> tensor).
+    images: float32 [n, height, width, channels], standardized. training: Python bool. context: a
+    `layers.BuildContext`. Returns (logits float32 [n, num_classes], end_points: layer -> tensor).
     Raises UserError for an unknown net or option, listing the known ones.
     """
-    spec = specs.parse(text)
+    spec = registry.parse(text)
     if spec.name not in names():
         raise UserError(f"unknown net {spec.name!r}; known: {', '.join(names())}")
     module = importlib.import_module(f"fer2013_tf.nets.{spec.name}")
-    options = specs.bind(module.build, spec, "net")
+    options = registry.bind(module.build, spec, "net")
     return module.build(
-        images, training=training, num_classes=num_classes, ledger=ledger, **options
+        images, training=training, num_classes=num_classes, context=context, **options
     )

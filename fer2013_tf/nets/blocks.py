@@ -1,6 +1,6 @@
-"""The Keras block CNN of article a2: blocks of equal convolutions, each closed by a max-pool.
+"""The Keras block CNN of Feng 2022: blocks of equal convolutions, each closed by a max-pool.
 
-    with the settings it arrived at (48x48 pictures):
+    with the settings that Feng 2022 arrived at (48x48 images):
     layer        kernel  stride  filters   output
     block1_1,2   3x3     1       64        48, 48, 64
     pool1        4x4     2                 23, 23, 64
@@ -17,9 +17,9 @@ Keras has them; weights start from Glorot's uniform distribution, biases at 0. D
 changes no value: in each block's last layer the pool comes before the ReLU.
 """
 
-from fer2013_tf.errors import UserError
 from fer2013_tf.nets import layers
-from fer2013_tf.tensorflow1 import tf
+from fer2013_tf.utils.errors import UserError
+from fer2013_tf.utils.tf1 import tf
 
 STRIDE = 2
 RANGES = {"block_num": (1, 5), "layer_num": (1, 5), "kernel_size": (2, 5), "pool_size": (2, 4)}
@@ -30,7 +30,7 @@ def build(
     *,
     training,
     num_classes,
-    ledger,
+    context,
     block_num=4,
     layer_num=2,
     filters=(64, 128, 256, 512),
@@ -38,34 +38,34 @@ def build(
     pool_size=4,
     dropout_rate=0.2,
 ):
-    """images: float32 [n, h, w, c] -> (logits float32 [n, num_classes], end_points).
+    """Return (logits float32 [n, num_classes], end_points) of images float32 [n, h, w, c].
 
     block_num: 1 to 5 blocks of layer_num, 1 to 5, convolutions of kernel_size, 2 to 5. filters: at
-    least one number a block. pool_size: 2 to 4. dropout_rate: before the output.
+    least one number per block. pool_size: 2 to 4. dropout_rate: before the output.
     """
     given = {"block_num": block_num, "layer_num": layer_num}
     given.update(kernel_size=kernel_size, pool_size=pool_size)
     _check(given, filters, dropout_rate)
-    weights = {"ledger": ledger, "initializer": layers.glorot_uniform()}
-    points = {}
-    x = tf.cast(images, ledger.dtype)
+    weights = {"context": context, "initializer": layers.glorot_uniform()}
+    end_points = {}
+    x = tf.cast(images, context.dtype)
     for block in range(1, block_num + 1):
         for layer in range(1, layer_num + 1):
             name = f"block{block}_{layer}"
             with tf.variable_scope(name):
                 x = layers.bias(layers.conv(x, filters[block - 1], kernel_size, **weights), 0.0)
-            points[name] = tf.nn.relu(x)
+            end_points[name] = tf.nn.relu(x)
             if layer < layer_num:
-                x = points[name]
+                x = end_points[name]
         _check_room(x, block, pool_size)
         pooled = layers.max_pool(x, pool_size, STRIDE, padding="VALID")
-        x = points[f"pool{block}"] = tf.nn.relu(pooled)
+        x = end_points[f"pool{block}"] = tf.nn.relu(pooled)
     x = layers.flatten(x)
     with tf.variable_scope("logits"):
-        x = layers.dropout(x, dropout_rate, training=training, ledger=ledger)
+        x = layers.dropout(x, dropout_rate, training=training, context=context)
         x = layers.dense(x, num_classes, kind=layers.OUTPUT, **weights)
-        points["logits"] = layers.bias(tf.cast(x, tf.float32), 0.0)
-    return points["logits"], points
+        end_points["logits"] = layers.bias(tf.cast(x, tf.float32), 0.0)
+    return end_points["logits"], end_points
 
 
 def _check(given, filters, dropout_rate):
@@ -84,5 +84,5 @@ def _check_room(x, block, pool_size):
     if min(height, width) < pool_size:
         raise UserError(
             f"net blocks: pool{block} takes {pool_size}x{pool_size} pixels, {height}x{width} are "
-            "left; choose fewer blocks, a smaller pool or larger pictures"
+            "left; choose fewer blocks, a smaller pool or larger images"
         )

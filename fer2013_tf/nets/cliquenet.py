@@ -1,6 +1,6 @@
-"""CliqueNet of article a4 (Yang et al. 2018): every layer of a block feeds every other, both ways.
+"""CliqueNet of CliqueNet-FER+ 2018: all layers of a block feed each other, in both directions.
 
-    layer         what                                              output (48x48 pictures)
+    layer         what                                              output (48x48 images)
     stem          conv 3x3/2, BN, ReLU                              24, 24, 64
     pool          3x3/2                                             12, 12, 64
     clique1       5 layers of 36 filters, 3x3                       12, 12, 180
@@ -11,51 +11,52 @@
     features      means of each block's input and layers            244 + 360 + 360 = 964
     logits                                                          7
 
-In a block's stage 1 each layer sees the input and all earlier layers; in stage 2 each is made anew
-from the other four, by the same kernels between any two layers. A layer is conv, BN, ReLU, dropout.
-A block gives its input and its layers after stage 2, averaged over the picture, to the features,
-and the latter to the next block. Attention: the mean of each channel, dense layers of half as many
-units and of as many, sigmoid, times the channel.
+In a block's stage 1 each layer sees the input and all earlier layers; in stage 2 each is computed
+again from the other four, with the same kernels between any two layers. A layer is conv, BN, ReLU,
+dropout. The features are the means over the image of each block's input and of its layers after
+stage 2; the next block gets those layers. Attention multiplies each channel by a weight: the mean
+of each channel, a dense layer of half as many units, ReLU, one of as many units, sigmoid. The paper
+is Yang et al. 2018, "Convolutional Neural Networks with Alternately Updated Clique".
 
-Deviation: the article's stage 2 drops the layer made last, instead of the one to be made next, from
-the second layer on, so that data and kernels no longer belong together; here they do, as in the
-paper. Padding is SAME; convolutions have no bias.
+Deviation: from its second layer on, stage 2 of CliqueNet-FER+ 2018 leaves out the layer computed
+last instead of the one computed next, so that kernels meet the wrong layers; here they meet their
+own, as in the paper. Padding is SAME; convolutions have no bias.
 """
 
 from fer2013_tf.nets import layers
-from fer2013_tf.tensorflow1 import tf
+from fer2013_tf.utils.tf1 import tf
 
 BLOCKS = 3
 STEM_FILTERS = 64
 CONV_STDDEV, DENSE_STDDEV = 0.1, 0.01
 
 
-def build(images, *, training, num_classes, ledger, depth=5, filters=36, dropout_rate=0.05):
-    """images: float32 [n, h, w, c] -> (logits float32 [n, num_classes], end_points).
+def build(images, *, training, num_classes, context, depth=5, filters=36, dropout_rate=0.05):
+    """Return (logits float32 [n, num_classes], end_points) of images float32 [n, h, w, c].
 
-    depth: layers a block. filters: of each layer. dropout_rate: after every layer and transition.
+    depth: layers per block. filters: of each layer. dropout_rate: after every layer and transition.
     """
-    layer = _Layer(dropout_rate, training, ledger)
-    points, features = {}, []
-    x = tf.cast(images, ledger.dtype)
+    layer = _Layer(dropout_rate, training, context)
+    end_points, features = {}, []
+    x = tf.cast(images, context.dtype)
     with tf.variable_scope("stem"):
-        x = layers.conv(x, STEM_FILTERS, 3, stride=2, initializer=_normal(), ledger=ledger)
-        x = tf.nn.relu(layers.batch_norm(x, training=training, ledger=ledger))
-        points["stem"] = x
-    x = points["pool"] = layers.max_pool(x, 3, 2)
+        x = layers.conv(x, STEM_FILTERS, 3, stride=2, initializer=_normal(), context=context)
+        x = tf.nn.relu(layers.batch_norm(x, training=training, context=context))
+        end_points["stem"] = x
+    x = end_points["pool"] = layers.max_pool(x, 3, 2)
     for block in range(1, BLOCKS + 1):
         with tf.variable_scope(f"clique{block}"):
-            made = _clique(x, depth, filters, layer, ledger)
+            made = _clique(x, depth, filters, layer, context)
         features.append(layers.global_average(tf.concat([x, made], axis=3)))
-        x = points[f"clique{block}"] = made
+        x = end_points[f"clique{block}"] = made
         if block < BLOCKS:
             with tf.variable_scope(f"transition{block}"):
-                x = points[f"transition{block}"] = _transition(x, layer, ledger)
-    x = points["features"] = tf.concat(features, axis=1)
+                x = end_points[f"transition{block}"] = _transition(x, layer, context)
+    x = end_points["features"] = tf.concat(features, axis=1)
     with tf.variable_scope("logits"):
-        x = layers.dense(x, num_classes, ledger=ledger, kind=layers.OUTPUT, initializer=_dense())
-        points["logits"] = layers.bias(tf.cast(x, tf.float32))
-    return points["logits"], points
+        x = layers.dense(x, num_classes, context=context, kind=layers.OUTPUT, initializer=_dense())
+        end_points["logits"] = layers.bias(tf.cast(x, tf.float32))
+    return end_points["logits"], end_points
 
 
 def _normal():
@@ -67,10 +68,10 @@ def _dense():
 
 
 class _Layer:
-    """BN, ReLU and dropout after a convolution, in a scope of that name."""
+    """BN, ReLU and dropout after a convolution, in a variable scope of a given name."""
 
-    def __init__(self, rate, training, ledger):
-        self._rate, self._mode = rate, {"training": training, "ledger": ledger}
+    def __init__(self, rate, training, context):
+        self._rate, self._mode = rate, {"training": training, "context": context}
 
     def __call__(self, x, scope):
         with tf.variable_scope(scope):
@@ -78,14 +79,14 @@ class _Layer:
         return layers.dropout(x, self._rate, **self._mode)
 
 
-def _clique(x, depth, filters, layer, ledger):
-    """[n, h, w, c] -> the block's layers after stage 2, [n, h, w, depth * filters]."""
+def _clique(x, depth, filters, layer, context):
+    """Return a block's layers after stage 2, [n, h, w, depth * filters], of x [n, h, w, c]."""
 
     def kernel(name, channels):
         with tf.variable_scope(name):
             shape = [3, 3, channels, filters]
-            own = layers.kernel_of(shape, layers.CONV, ledger, _normal())
-        return layers.in_format_of(x, own, ledger)
+            own = layers.kernel_of(shape, layers.CONV, context, _normal())
+        return layers.cast_kernel(x, own, context)
 
     from_input = [kernel(f"input_{i}", x.shape[-1]) for i in range(1, depth + 1)]
     between = {
@@ -107,17 +108,17 @@ def _clique(x, depth, filters, layer, ledger):
     return tf.concat(made, axis=3)
 
 
-def _transition(x, layer, ledger):
-    """1x1 convolution, attention over the channels, average of 2x2."""
+def _transition(x, layer, context):
+    """Return x after a 1x1 convolution, attention over the channels and an average pool of 2x2."""
     channels = int(x.shape[-1])
-    x = layers.conv(x, channels, 1, initializer=_normal(), ledger=ledger)
+    x = layers.conv(x, channels, 1, initializer=_normal(), context=context)
     x = layer(x, "norm")
     weights = layers.global_average(x)
     with tf.variable_scope("attention1"):
-        weights = layers.dense(weights, channels // 2, ledger=ledger, initializer=_dense())
+        weights = layers.dense(weights, channels // 2, context=context, initializer=_dense())
         weights = tf.nn.relu(layers.bias(weights))
     with tf.variable_scope("attention2"):
-        weights = layers.dense(weights, channels, ledger=ledger, initializer=_dense())
+        weights = layers.dense(weights, channels, context=context, initializer=_dense())
         weights = tf.sigmoid(layers.bias(weights))
     x *= weights[:, tf.newaxis, tf.newaxis, :]
     return tf.nn.avg_pool2d(x, 2, 2, "SAME")

@@ -1,6 +1,6 @@
-"""The LeNet-style net of the first article (a1), three convolutions and two hidden dense layers.
+"""The LeNet-style net of Hu 2019: three convolutions and two hidden dense layers.
 
-    layer    kernel  stride  filters   output (48x48 pictures)
+    layer    kernel  stride  filters   output (48x48 images)
     conv1    5x5     1       64        48, 48, 64
     pool1    3x3     2                 24, 24, 64
     conv2    5x5     1       64        24, 24, 64
@@ -16,15 +16,17 @@ changes no value: the pool is taken before the activation, which then runs on a 
 elements; both are monotonic, so max and activation commute.
 """
 
-from fer2013_tf.errors import UserError
-from fer2013_tf.nets import layers
-from fer2013_tf.nets.layers import grey
-from fer2013_tf.tensorflow1 import tf
+from collections.abc import Callable
+from typing import NamedTuple
 
-CONVOLUTIONS = (("1", 64), ("2", 64), ("3", 128))
+from fer2013_tf.nets import layers
+from fer2013_tf.nets.layers import fused_stem
+from fer2013_tf.utils.errors import UserError
+from fer2013_tf.utils.tf1 import tf
+
+CONVOLUTIONS = (("1", 64), ("2", 64), ("3", 128))  # number, filters
 DENSE_UNITS = 512
 KERNEL, POOL, STRIDE = 5, 3, 2
-
 NORMS = ("bn", "lrn", "none")
 ACTIVATIONS = {"relu": tf.nn.relu, "leaky_relu": tf.nn.leaky_relu}
 
@@ -34,91 +36,111 @@ def build(
     *,
     training,
     num_classes,
-    ledger,
+    context,
     norm="bn",
     bias_with_bn=False,
     bn_scale=True,
-    bn_by_hand=False,
+    bn_fused=True,
     dense_bn=True,
     dense_units=DENSE_UNITS,
     activation="relu",
     dropout_rates=(0.5, 0.5, 0.5),
 ):
-    """images: float32 [n, h, w, c] -> (logits float32 [n, num_classes], end_points).
+    """Return (logits float32 [n, num_classes], end_points) of images float32 [n, h, w, c].
 
-    In between, and in the end points, numbers are of ledger.dtype.
+    In between, and in the end points, numbers are of context.dtype.
 
     norm: bn, lrn (after each pool, as AlexNet has it) or none. bias_with_bn: a bias also where
-    there is BN. bn_scale: BN's factor a channel. bn_by_hand: BN in single operations, not the fused
-    one. dense_bn: BN on fc1 and fc2 (with norm="bn"). dense_units: width of fc1 and fc2; the
-    article tried 256 too. activation: relu or leaky_relu. dropout_rates: rates (not keep
+    there is BN. bn_scale: BN's factor per channel. bn_fused: TensorFlow's fused BN; without, single
+    operations. dense_bn: BN on fc1 and fc2 (with norm="bn"). dense_units: width of fc1 and fc2;
+    Hu 2019 tried 256 too. activation: relu or leaky_relu. dropout_rates: rates (not keep
     probabilities) before fc1, fc2 and logits.
     """
     _check(norm, activation, dropout_rates)
-    activate = ACTIVATIONS[activation]
-
-    def shift_and_scale(x, bn):
-        if not bn or bias_with_bn:
-            x = layers.bias(x)
-        how = {"training": training, "ledger": ledger, "scale": bn_scale, "by_hand": bn_by_hand}
-        return layers.batch_norm(x, **how) if bn else x
-
-    def conv_block(x, layout, number, filters):
-        wanted = layers.layout_for(x, filters, KERNEL, layout=layout, ledger=ledger)
-        with tf.variable_scope(f"conv{number}"):
-            x = layers.rearrange(x, layout, wanted)
-            x = layers.conv(x, filters, KERNEL, layout=wanted, ledger=ledger)
-            x = shift_and_scale(x, norm == "bn")
-            end_points[f"conv{number}"] = layers.rearrange(activate(x), wanted, layers.NHWC)
-        with tf.name_scope(f"pool{number}"):
-            x = activate(layers.max_pool(x, POOL, STRIDE, layout=wanted))
-            if norm == "lrn":
-                x = layers.local_response(x)
-            end_points[f"pool{number}"] = layers.rearrange(x, wanted, layers.NHWC)
-        return x, wanted
-
-    def first_block(x, number, filters):
-        with tf.variable_scope(f"conv{number}"):
-            whole, x = grey.conv_norm_relu_pool(
-                x,
-                filters,
-                KERNEL,
-                pool=POOL,
-                stride=STRIDE,
-                pool_scope=f"pool{number}",
-                training=training,
-                ledger=ledger,
-            )
-        end_points[f"conv{number}"], end_points[f"pool{number}"] = whole, x
-        return x
-
-    def dense_block(x, number, rate):
-        with tf.variable_scope(f"fc{number}"):
-            x = layers.dropout(x, rate, training=training, ledger=ledger)
-            x = layers.dense(x, dense_units, ledger=ledger)
-            x = activate(shift_and_scale(x, norm == "bn" and dense_bn))
-        end_points[f"fc{number}"] = x
-        return x
-
-    end_points, blocks, layout = {}, list(CONVOLUTIONS), layers.NHWC
-    usual = norm == "bn" and bn_scale and not bn_by_hand and not bias_with_bn
-    if images.shape[-1] == 1 and usual and activation == "relu" and not ledger.freezes:
-        x = first_block(images, *blocks.pop(0))
-    else:
-        x = tf.cast(images, ledger.dtype)
-    for number, filters in blocks:
-        x, layout = conv_block(x, layout, number, filters)
-    with tf.name_scope("flatten"):
-        x = layers.rearrange(x, layout, layers.NHWC)
-        x = layers.flatten(x)
+    bn = {"scale": bn_scale, "fused": bn_fused}
+    mode = {"training": training, "context": context}
+    style = _Style(mode, norm, bn, bias_with_bn, ACTIVATIONS[activation])
+    end_points = {}
+    x = _convolutions(images, style, end_points)
     for number, rate in zip("12", dropout_rates):
-        x = dense_block(x, number, rate)
+        with tf.variable_scope(f"fc{number}"):
+            x = layers.dense(layers.dropout(x, rate, **mode), dense_units, context=context)
+            x = style.activate(_normalize(x, style, norm == "bn" and dense_bn))
+        end_points[f"fc{number}"] = x
     with tf.variable_scope("logits"):
-        x = layers.dropout(x, dropout_rates[2], training=training, ledger=ledger)
-        x = layers.dense(x, num_classes, ledger=ledger, kind=layers.OUTPUT)
-        logits = layers.bias(tf.cast(x, tf.float32))
-    end_points["logits"] = logits
-    return logits, end_points
+        x = layers.dropout(x, dropout_rates[2], **mode)
+        x = layers.dense(x, num_classes, context=context, kind=layers.OUTPUT)
+        end_points["logits"] = layers.bias(tf.cast(x, tf.float32))
+    return end_points["logits"], end_points
+
+
+class _Style(NamedTuple):
+    """What all blocks of one net have in common."""
+
+    mode: dict  # training and context, for layers that need both
+    norm: str
+    bn: dict  # options of batch normalization
+    bias_with_bn: bool
+    activate: Callable
+
+    @property
+    def is_fusible(self):
+        """Whether `fused_stem` computes the first block of such a net."""
+        plain_bn = self.norm == "bn" and all(self.bn.values()) and not self.bias_with_bn
+        return plain_bn and self.activate is tf.nn.relu and not self.mode["context"].freezes
+
+
+def _convolutions(images, style, end_points):
+    """Return the flattened output [n, units] of the blocks; enter each into the end points."""
+    blocks, layout = list(CONVOLUTIONS), layers.NHWC
+    if images.shape[-1] == 1 and style.is_fusible:
+        x = _first_block(images, style, end_points, *blocks.pop(0))
+    else:
+        x = tf.cast(images, style.mode["context"].dtype)
+    for number, filters in blocks:
+        x, layout = _conv_block(x, layout, style, end_points, number, filters)
+    with tf.name_scope("flatten"):
+        return layers.flatten(layers.transpose_layout(x, layout, layers.NHWC))
+
+
+def _first_block(images, style, end_points, number, filters):
+    with tf.variable_scope(f"conv{number}"):
+        before_pool, x = fused_stem.conv_norm_relu_pool(
+            images,
+            filters,
+            KERNEL,
+            pool=POOL,
+            stride=STRIDE,
+            pool_scope=f"pool{number}",
+            **style.mode,
+        )
+    end_points[f"conv{number}"], end_points[f"pool{number}"] = before_pool, x
+    return x
+
+
+def _conv_block(x, layout, style, end_points, number, filters):
+    """Return (output, its layout), which is the one that makes this convolution fastest."""
+    context = style.mode["context"]
+    fastest = layers.layout_for(x, filters, KERNEL, layout=layout, context=context)
+    with tf.variable_scope(f"conv{number}"):
+        x = layers.transpose_layout(x, layout, fastest)
+        x = layers.conv(x, filters, KERNEL, layout=fastest, context=context)
+        x = _normalize(x, style, style.norm == "bn")
+        shown = layers.transpose_layout(style.activate(x), fastest, layers.NHWC)
+        end_points[f"conv{number}"] = shown
+    with tf.name_scope(f"pool{number}"):
+        x = style.activate(layers.max_pool(x, POOL, STRIDE, layout=fastest))
+        if style.norm == "lrn":
+            x = layers.local_response(x)
+        end_points[f"pool{number}"] = layers.transpose_layout(x, fastest, layers.NHWC)
+    return x, fastest
+
+
+def _normalize(x, style, bn):
+    """Return x with a bias, with batch normalization where `bn`, or with both."""
+    if not bn or style.bias_with_bn:
+        x = layers.bias(x)
+    return layers.batch_norm(x, **style.mode, **style.bn) if bn else x
 
 
 def _check(norm, activation, dropout_rates):

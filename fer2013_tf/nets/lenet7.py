@@ -1,6 +1,6 @@
-"""Lenet7 of article a4: LeNet made deeper by a convolution with its pool and a dense layer.
+"""Lenet7 of CliqueNet-FER+ 2018: LeNet with another convolution, pool and dense layer.
 
-    layer    kernel  stride  filters   output (48x48 pictures)
+    layer    kernel  stride  filters   output (48x48 images)
     conv1    5x5     1       32        48, 48, 32
     pool1    2x2     2                 24, 24, 32
     conv2    5x5     1       64        24, 24, 64
@@ -12,15 +12,15 @@
     fc3                      128       128
     logits                   classes   7
 
-The article gives no table, only that to two convolutions with their pools one more was added, and a
-dense layer more. Read here: the widths of TensorFlow's LeNet (32, 64, 512), doubled for the third
-convolution; with three hidden dense layers and the output the weight layers are seven, as the name
-says. Padding is SAME, every layer has a bias and, but for the output, a ReLU. Deviation that
+The article gives no table. It says that a third convolution with its pool and one more dense layer
+were added. Chosen here: the widths of TensorFlow's LeNet (32, 64, 512), doubled for the third
+convolution; three hidden dense layers and the output make seven layers with weights, as in the
+name. Padding is SAME, every layer has a bias and, but for the output, a ReLU. Deviation that
 changes no value: pools come before the ReLU.
 """
 
 from fer2013_tf.nets import layers
-from fer2013_tf.tensorflow1 import tf
+from fer2013_tf.utils.tf1 import tf
 
 FILTERS = (32, 64, 128)
 STDDEV = 0.1
@@ -31,28 +31,30 @@ def build(
     *,
     training,
     num_classes,
-    ledger,
+    context,
     units=(512, 256, 128),
     dropout_rate=0.5,
 ):
-    """images: float32 [n, h, w, c] -> (logits float32 [n, num_classes], end_points).
+    """Return (logits float32 [n, num_classes], end_points) of images float32 [n, h, w, c].
 
     units: widths of fc1 to fc3. dropout_rate: after each of them.
     """
-    weights = {"ledger": ledger, "initializer": layers.truncated_normal(STDDEV)}
-    points = {}
-    x = tf.cast(images, ledger.dtype)
+    weights = {"context": context, "initializer": layers.truncated_normal(STDDEV)}
+    end_points = {}
+    x = tf.cast(images, context.dtype)
     for number, filters in enumerate(FILTERS, start=1):
         with tf.variable_scope(f"conv{number}"):
             x = layers.bias(layers.conv(x, filters, 5, **weights))
-        points[f"conv{number}"] = tf.nn.relu(x)
-        x = points[f"pool{number}"] = tf.nn.relu(layers.max_pool(x, 2, 2))
+        end_points[f"conv{number}"] = tf.nn.relu(x)
+        x = end_points[f"pool{number}"] = tf.nn.relu(layers.max_pool(x, 2, 2))
     x = layers.flatten(x)
     for number, width in enumerate(units, start=1):
         with tf.variable_scope(f"fc{number}"):
-            x = points[f"fc{number}"] = tf.nn.relu(layers.bias(layers.dense(x, width, **weights)))
-            x = layers.dropout(x, dropout_rate, training=training, ledger=ledger)
+            x = end_points[f"fc{number}"] = tf.nn.relu(
+                layers.bias(layers.dense(x, width, **weights))
+            )
+            x = layers.dropout(x, dropout_rate, training=training, context=context)
     with tf.variable_scope("logits"):
         x = layers.dense(x, num_classes, kind=layers.OUTPUT, **weights)
-        points["logits"] = layers.bias(tf.cast(x, tf.float32))
-    return points["logits"], points
+        end_points["logits"] = layers.bias(tf.cast(x, tf.float32))
+    return end_points["logits"], end_points

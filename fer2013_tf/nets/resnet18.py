@@ -1,13 +1,13 @@
-"""The residual net of article a3: ResNet-18 for grey pictures (He et al. 2015, table 1).
+"""The residual net of Yunwei 2025: ResNet-18 for gray images (He et al. 2015, table 1).
 
-    layer              kernel  stride  filters   output (48x48 pictures)
+    layer              kernel  stride  filters   output (48x48 images)
     stem               7x7     2       64        24, 24, 64
     pool               3x3     2                 12, 12, 64
     stage1_1, stage1_2 3x3 x2  1       64        12, 12, 64
     stage2_1, stage2_2 3x3 x2  2, 1    128       6, 6, 128
     stage3_1, stage3_2 3x3 x2  2, 1    256       3, 3, 256
     stage4_1, stage4_2 3x3 x2  2, 1    512       2, 2, 512
-    mean over the picture                        512
+    mean over the image                        512
     logits                     classes           7
 
 A block is conv, BN, ReLU, conv, BN, plus its input, ReLU. As in the article, and unlike the paper,
@@ -16,47 +16,49 @@ pixels on every side, as PyTorch has it; at stride 2 that is not SAME, which pad
 """
 
 from fer2013_tf.nets import layers
-from fer2013_tf.tensorflow1 import tf
+from fer2013_tf.utils.tf1 import tf
 
 STAGES = (64, 128, 256, 512)
 BLOCKS = 2
 
 
-def build(images, *, training, num_classes, ledger, stages=STAGES):
-    """images: float32 [n, h, w, c] -> (logits float32 [n, num_classes], end_points).
+def build(images, *, training, num_classes, context, stages=STAGES):
+    """Return (logits float32 [n, num_classes], end_points) of images float32 [n, h, w, c].
 
-    stages: filters of each stage; the first one's are the stem's too.
+    stages: filters of each stage; the stem has as many as the first stage.
     """
-    mode = {"training": training, "ledger": ledger}
-    points = {}
-    x = tf.cast(images, ledger.dtype)
+    mode = {"training": training, "context": context}
+    end_points = {}
+    x = tf.cast(images, context.dtype)
     with tf.variable_scope("stem"):
-        x = layers.conv_as_torch(x, stages[0], 7, stride=2, padding=3, ledger=ledger)
-        x = points["stem"] = tf.nn.relu(layers.batch_norm(x, **mode))
-    # Nothing is below zero after the ReLU: zeros around it never win.
-    x = points["pool"] = layers.max_pool(layers.zeros_around(x, 1), 3, 2, padding="VALID")
+        x = layers.conv_as_torch(x, stages[0], 7, stride=2, padding=3, context=context)
+        x = end_points["stem"] = tf.nn.relu(layers.batch_norm(x, **mode))
+    # Nothing is below zero after the ReLU, so the zeros of the margin never are the maximum.
+    x = end_points["pool"] = layers.max_pool(layers.pad_zeros(x, 1), 3, 2, padding="VALID")
     for stage, filters in enumerate(stages, start=1):
         for block in range(1, BLOCKS + 1):
             name = f"stage{stage}_{block}"
             stride = 2 if stage > 1 and block == 1 else 1
             with tf.variable_scope(name):
-                x = points[name] = _residual(x, filters, stride, **mode)
-    x = points["mean"] = layers.global_average(x)
+                x = end_points[name] = _residual(x, filters, stride, **mode)
+    x = end_points["mean"] = layers.global_average(x)
     with tf.variable_scope("logits"):
-        points["logits"] = layers.dense_as_torch(x, num_classes, ledger=ledger, kind=layers.OUTPUT)
-    return points["logits"], points
+        end_points["logits"] = layers.dense_as_torch(
+            x, num_classes, context=context, kind=layers.OUTPUT
+        )
+    return end_points["logits"], end_points
 
 
-def _residual(x, filters, stride, *, training, ledger):
-    """conv, BN, ReLU, conv, BN; plus x, brought to size by a 1x1 convolution; ReLU."""
+def _residual(x, filters, stride, *, training, context):
+    """Return ReLU(x + BN(conv(ReLU(BN(conv(x)))))); a 1x1 convolution fits x where sizes differ."""
     shortcut = x
     with tf.variable_scope("conv1"):
-        y = layers.conv_as_torch(x, filters, 3, stride=stride, padding=1, ledger=ledger)
-        y = tf.nn.relu(layers.batch_norm(y, training=training, ledger=ledger))
+        y = layers.conv_as_torch(x, filters, 3, stride=stride, padding=1, context=context)
+        y = tf.nn.relu(layers.batch_norm(y, training=training, context=context))
     with tf.variable_scope("conv2"):
-        y = layers.conv_as_torch(y, filters, 3, padding=1, ledger=ledger)
-        y = layers.batch_norm(y, training=training, ledger=ledger)
+        y = layers.conv_as_torch(y, filters, 3, padding=1, context=context)
+        y = layers.batch_norm(y, training=training, context=context)
     if stride > 1 or x.shape[-1] != filters:
         with tf.variable_scope("shortcut"):
-            shortcut = layers.conv_as_torch(x, filters, 1, stride=stride, ledger=ledger)
+            shortcut = layers.conv_as_torch(x, filters, 1, stride=stride, context=context)
     return tf.nn.relu(y + shortcut)

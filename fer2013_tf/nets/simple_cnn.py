@@ -1,6 +1,6 @@
-"""The plain CNN of article a3's comparison: two convolutions, three dense layers.
+"""The plain CNN that Yunwei 2025 compares with: two convolutions, three dense layers.
 
-    layer    kernel  stride  filters   output (48x48 pictures)
+    layer    kernel  stride  filters   output (48x48 images)
     conv1    3x3     1       64        46, 46, 64
     pool1    2x2     2                 23, 23, 64
     conv2    3x3     1       256       21, 21, 256
@@ -9,34 +9,38 @@
     fc2                      1024      1024
     logits                   classes   7
 
-No padding anywhere; every layer has a bias and, but for the output, a ReLU; started as PyTorch does
-it. Deviation that changes no value: pools come before the ReLU.
+No padding anywhere; every layer has a bias and, but for the output, a ReLU; initial values are
+those of PyTorch. Deviation that changes no value: pools come before the ReLU.
 """
 
 from fer2013_tf.nets import layers
-from fer2013_tf.tensorflow1 import tf
+from fer2013_tf.utils.tf1 import tf
 
 CONVOLUTIONS = ((64, 2), (256, 3))  # filters, pool and its stride
 
 
-def build(images, *, training, num_classes, ledger, units=(4096, 1024)):
-    """images: float32 [n, h, w, c] -> (logits float32 [n, num_classes], end_points).
+def build(images, *, training, num_classes, context, units=(4096, 1024)):
+    """Return (logits float32 [n, num_classes], end_points) of images float32 [n, h, w, c].
 
     units: widths of fc1 and fc2.
     """
-    del training  # the same in both
-    points = {}
-    x = tf.cast(images, ledger.dtype)
+    del training  # the net is the same in evaluation
+    end_points = {}
+    x = tf.cast(images, context.dtype)
     for number, (filters, pool) in enumerate(CONVOLUTIONS, start=1):
         with tf.variable_scope(f"conv{number}"):
-            x = layers.conv_as_torch(x, filters, 3, ledger=ledger)
-        points[f"conv{number}"] = tf.nn.relu(x)
+            x = layers.conv_as_torch(x, filters, 3, context=context)
+        end_points[f"conv{number}"] = tf.nn.relu(x)
         pooled = layers.max_pool(x, pool, pool, padding="VALID")
-        x = points[f"pool{number}"] = tf.nn.relu(pooled)
+        x = end_points[f"pool{number}"] = tf.nn.relu(pooled)
     x = layers.flatten(x)
     for number, width in enumerate(units, start=1):
         with tf.variable_scope(f"fc{number}"):
-            x = points[f"fc{number}"] = tf.nn.relu(layers.dense_as_torch(x, width, ledger=ledger))
+            x = end_points[f"fc{number}"] = tf.nn.relu(
+                layers.dense_as_torch(x, width, context=context)
+            )
     with tf.variable_scope("logits"):
-        points["logits"] = layers.dense_as_torch(x, num_classes, ledger=ledger, kind=layers.OUTPUT)
-    return points["logits"], points
+        end_points["logits"] = layers.dense_as_torch(
+            x, num_classes, context=context, kind=layers.OUTPUT
+        )
+    return end_points["logits"], end_points

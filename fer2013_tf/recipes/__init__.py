@@ -1,10 +1,10 @@
-"""Recipes: everything that decides a result, as data. One file a recipe, found by its name.
+"""Recipes: all settings of a training, as data. One file per recipe, found by its name.
 
     recipe = recipes.load("lenet")
     recipe = recipes.with_settings(recipe, ["epochs=20", "net.dropout_rates=(0.3, 0.3, 0.3)"])
 
-`net`, `loss`, `augment`, `optimizer` and `schedule` are specs (see specs.py); an option inside one
-is set as `net.norm='lrn'`.
+`net`, `loss`, `augment`, `optimizer` and `schedule` are specs (see utils/registry.py); an option of
+one is set as `net.norm='lrn'`. What each can be: docs/settings.md.
 """
 
 import ast
@@ -12,16 +12,16 @@ import dataclasses
 import importlib
 import pkgutil
 
-from fer2013_tf import specs
-from fer2013_tf.errors import UserError
+from fer2013_tf.utils import legacy, registry
+from fer2013_tf.utils.constants import WEIGHT_KINDS
+from fer2013_tf.utils.errors import UserError
 
 SPECS = ("net", "loss", "optimizer", "schedule")
-WEIGHT_KINDS = ("conv", "dense", "output")
 
 
 @dataclasses.dataclass(frozen=True)
 class Recipe:
-    """All settings of a training; the seed and where files lie are not part of it."""
+    """All settings of a training, without the seed and the places of files."""
 
     name: str
     net: str
@@ -32,45 +32,45 @@ class Recipe:
     epochs: int = 40
     batch_size: int = 128
     augment: str = "none"  # chain of augmentations, joined by |
-    fill: str = "nearest"  # where an augmented picture does not reach: nearest, reflect, constant
-    scaling: str = "mean"  # unit, mean, picture or none; see inputs.standardise
-    equalise: bool = False
+    fill_mode: str = "nearest"  # of pixels from outside the image: nearest, reflect, constant
+    scaling: str = "mean"  # unit, mean, per_image or none; see image_ops.standardize
+    equalize: bool = False  # whether histograms are equalized first
     labels: str = "hard"  # the records' own, or a scheme of ferplus for records with votes
-    mixup: float = 0.0  # each picture mixed with another by a share from Beta(mixup, mixup)
-    freeze: tuple = ()  # patterns of variables that stay as they are: conv*, block1_*/kernel
-    l2: float = 0.0  # coefficient of |w|^2 / 2
-    l2_on: tuple = WEIGHT_KINDS
+    mixup: float = 0.0  # > 0: mix pairs of images, weights from Beta(mixup, mixup)
+    freeze: tuple = ()  # patterns of variables that are not trained: conv*, block1_*/kernel
+    weight_decay: float = 0.0  # coefficient of |w|^2 / 2
+    weight_decay_on: tuple = WEIGHT_KINDS
     bn_momentum: float = 0.99
     ema_decay: float = 0.999
 
     @property
     def label_smoothing(self):
-        """How much of each label the loss spreads evenly over all classes, 0..1."""
-        loss = specs.parse(self.loss)
+        """Return the loss's label smoothing, 0..1: what each label gives to all classes equally."""
+        loss = registry.parse(self.loss)
         # It is the first option of loss softmax, and no other loss has it.
         first = loss.args[:1] if loss.name == "softmax" else ()
         return float(next(iter(first), loss.options.get("label_smoothing", 0.0)))
 
 
 def names():
-    """The recipes there are."""
+    """Return the names of the recipes, sorted."""
     return sorted(module.name for module in pkgutil.iter_modules(__path__))
 
 
 def settable():
-    """The keys that `with_settings` takes, without the options inside specs."""
+    """Return the keys that `with_settings` takes, without the options of specs."""
     return [field.name for field in dataclasses.fields(Recipe) if field.name != "name"]
 
 
 def load(name):
-    """The recipe of that name. Raises UserError listing the known ones."""
+    """Return the recipe of that name. Raises UserError listing the known ones."""
     if name not in names():
         raise UserError(f"unknown recipe {name!r}; known: {', '.join(names())}")
     return importlib.import_module(f"fer2013_tf.recipes.{name}").RECIPE
 
 
 def from_dict(values, where):
-    """A recipe read back from JSON. Raises UserError naming `where` for keys it does not know."""
+    """Return the recipe of a dict read from JSON. Raises UserError naming `where`: unknown keys."""
     fields = {field.name: field for field in dataclasses.fields(Recipe)}
     unknown = sorted(set(values) - set(fields))
     missing = [n for n in ("name", "net") if n not in values]
@@ -81,12 +81,18 @@ def from_dict(values, where):
 
 
 def with_settings(recipe, settings):
-    """`recipe` with `key=value` settings applied, types checked against the fields."""
+    """Return `recipe` with `key=value` settings applied.
+
+    Raises UserError for an unknown key, a value of another type or out of range, and for names of
+    earlier versions, with today's.
+    """
     for setting in settings:
         key, equals, text = setting.partition("=")
         if not equals:
             raise UserError(f"--set {setting}: write it as key=value")
-        recipe = _with(recipe, key.strip(), text.strip())
+        key, text = key.strip(), text.strip()
+        legacy.refuse_old_words(key, text)
+        recipe = _with(recipe, key, text)
     return _checked(recipe)
 
 
@@ -98,21 +104,21 @@ def _with(recipe, key, text):
     current = getattr(recipe, part)
     if dot:
         return dataclasses.replace(
-            recipe, **{part: specs.override(current, option, _literal(text))}
+            recipe, **{part: registry.with_option(current, option, _literal(text))}
         )
     if isinstance(current, str):
         return dataclasses.replace(recipe, **{part: text})
     value = _literal(text)
     if isinstance(current, tuple) and isinstance(value, str):
         value = tuple(word.strip() for word in value.split(","))
-    if not specs.fits(value, current):
+    if not registry.is_type_compatible(value, current):
         raise UserError(f"--set {key}={text}: expected {type(current).__name__}, as in {current!r}")
     value = float(value) if isinstance(current, float) else value
     return dataclasses.replace(recipe, **{part: value})
 
 
 def _literal(text):
-    """A Python literal, or the text itself where it is a bare word; true and false in any case."""
+    """Return a Python literal, or a bare word as it is; true and false in any case."""
     words = {"true": True, "false": False, "none": "none"}
     if text.lower() in words:
         return words[text.lower()]
@@ -126,16 +132,16 @@ def _checked(recipe):
     for key in ("epochs", "batch_size"):
         if getattr(recipe, key) < 1:
             raise UserError(f"--set {key}={getattr(recipe, key)}: must be at least 1")
-    for key in ("learning_rate", "l2", "mixup"):
+    for key in ("learning_rate", "weight_decay", "mixup"):
         if not 0 <= getattr(recipe, key) < float("inf"):
             raise UserError(f"--set {key}={getattr(recipe, key)}: must be finite and not negative")
     for key in ("ema_decay", "bn_momentum"):
         if not 0 <= getattr(recipe, key) < 1:
             raise UserError(f"--set {key}={getattr(recipe, key)}: must be in [0, 1)")
-    if unknown := sorted({str(kind) for kind in recipe.l2_on} - set(WEIGHT_KINDS)):
+    if unknown := sorted({str(kind) for kind in recipe.weight_decay_on} - set(WEIGHT_KINDS)):
         known = ", ".join(WEIGHT_KINDS)
-        raise UserError(f"--set l2_on: unknown {unknown[0]!r}; known: {known}")
+        raise UserError(f"--set weight_decay_on: unknown {unknown[0]!r}; known: {known}")
     for key in (*SPECS, "labels"):
-        specs.parse(getattr(recipe, key))
-    specs.parse_chain(recipe.augment)
+        registry.parse(getattr(recipe, key))
+    registry.parse_chain(recipe.augment)
     return recipe

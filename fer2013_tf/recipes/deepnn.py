@@ -1,8 +1,8 @@
 """python -m fer2013_tf.train --recipe deepnn
 
-The two-convolution net with local response normalization of article a0 as it was trained there:
-Adam at 1e-4, batches of 100, no augmentation. The article says about 70 % of the net on FER2013,
-without split or method. Pictures divided by 255 is not said there.
+The net of deepNN 2018, with two convolutions and local response normalization, as it was trained
+there: Adam at 1e-4, batches of 100, no augmentation. The article reports about 70 % on FER2013,
+without split or method. Chosen here: images divided by 255.
 
 Figures: docs/experiments.md.
 """

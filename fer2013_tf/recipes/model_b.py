@@ -1,8 +1,8 @@
 """python -m fer2013_tf.train --recipe model_b
 
-Model B of article a3: plain gradient descent at 0.1, equalised pictures divided by 255, 100 epochs,
-no weight decay. The article's own split: make_records --split "first(24000)". It shuffles nothing;
-here every epoch is in an order of its own.
+Model B of Yunwei 2025: plain gradient descent at 0.1, equalized images divided by 255, 100 epochs,
+no weight decay. The article's own split: make_records --resplit "first_rows(24000)". It does not
+shuffle; here every epoch is shuffled.
 
 Figures: docs/experiments.md.
 """
@@ -17,7 +17,7 @@ RECIPE = Recipe(
     epochs=100,
     batch_size=128,
     scaling="unit",
-    equalise=True,
+    equalize=True,
     bn_momentum=0.9,
     ema_decay=0.99,
 )

@@ -1,7 +1,7 @@
 """python -m fer2013_tf.train --recipe resnet18
 
-The residual net of article a3: gradient descent at 0.01 with momentum 0.9, random flips,
-brightness and contrast up to half more or less, pictures divided by 255, 60 epochs.
+The residual net of Yunwei 2025: gradient descent at 0.01 with momentum 0.9, random flips,
+brightness and contrast changed by up to 50 %, images divided by 255, 60 epochs.
 
 Figures: docs/experiments.md.
 """

@@ -1,4 +1,4 @@
-"""The whole of the fault cases, or some; figures for docs/reliability.md.
+"""Run all fault cases, or some of them; counts for docs/reliability.md.
 
     python -m tests.faults                               # about two hours
     python -m tests.faults --only kills,damage --share 0.1
@@ -16,14 +16,14 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from fer2013_tf import files
+from fer2013_tf.utils import files
 from tests.faults import harness
 
-KINDS = ("kills", "disks", "damage", "together", "tables", "pictures", "memory")
+KINDS = ("kills", "disks", "damage", "together", "tables", "images", "memory")
 
 
 def parser():
-    """The command line."""
+    """Return the parser of the command line."""
     result = argparse.ArgumentParser(
         prog="python -m tests.faults",
         description=__doc__,
@@ -31,14 +31,14 @@ def parser():
     )
     result.add_argument("--only", default=",".join(KINDS), metavar="A,B", help="default: all")
     result.add_argument(
-        "--share", type=float, default=1.0, help="of each kind's cases (default: 1)"
+        "--share", type=float, default=1.0, help="run this share of each kind's cases (default: 1)"
     )
-    result.add_argument("--json", metavar="FILE", help="add the figures to those there")
+    result.add_argument("--json", metavar="FILE", help="add the counts to those in this file")
     return result
 
 
 def main(argv=None):
-    """Entry point; status 1 where a case failed."""
+    """Run the command. Return its exit status, 1 where a case failed."""
     args = parser().parse_args(argv)
     failed = 0
     for kind in args.only.split(","):
@@ -50,7 +50,7 @@ def main(argv=None):
             ):
                 cases.append(case)
                 print(f"{kind} {len(cases)}: {case.name}: {case.verdict}", flush=True)
-        figures = figures_of(cases, time.monotonic() - started)
+        figures = count_verdicts(cases, time.monotonic() - started)
         print(kind, figures, flush=True)
         failed += figures["failed"]
         if args.json:
@@ -58,8 +58,8 @@ def main(argv=None):
     return int(failed > 0)
 
 
-def figures_of(cases, seconds):
-    """Counts of verdicts."""
+def count_verdicts(cases, seconds):
+    """Count the verdicts."""
     verdicts = Counter(case.verdict for case in cases)
     return {
         "cases": len(cases),

@@ -1,4 +1,4 @@
-"""Files cut off, overwritten or with a bit flipped: records, checkpoints, settings, history.
+"""Damage files: records, checkpoints, settings, history cut off, overwritten, a bit flipped.
 
 The next command either ends as it would have without the damage, or stops with one line that names
 the file. A training whose newest checkpoint is damaged goes on from the one before, and says so.
@@ -18,10 +18,10 @@ TIMES = 14
 
 
 def cases(scratch, share=1.0):
-    """Yields a Case a damaged file."""
-    root, pictures = scratch / "whole", scratch / "records"
-    toy.write_records(pictures)
-    # A run of 3 of the 4 epochs, and what becomes of it.
+    """Yield a `Case` per damaged file."""
+    root, images = scratch / "whole", scratch / "records"
+    toy.write_records(images)
+    # A run of 3 of the 4 epochs, and what it ends with.
     begun = scratch / "begun"
     assert harness.run(_train(begun, "--set", "epochs=3")).status == 0
     shutil.copytree(begun, root)
@@ -66,24 +66,24 @@ FILES = (
 
 
 def damage(path, number):
-    """Damages a file in the way of that number. Returns what was done, in words."""
-    data, draw = bytearray(path.read_bytes()), random.Random(f"{path.name} {number}")
+    """Damage a file in the way `number` says. Return what was done, as text."""
+    data, rng = bytearray(path.read_bytes()), random.Random(f"{path.name} {number}")
     size = len(data)
     if number % 2:
         # Half of all: one bit, anywhere.
-        at, bit = draw.randrange(size), draw.randrange(8)
+        at, bit = rng.randrange(size), rng.randrange(8)
         data[at] ^= 1 << bit
         done = f"bit {bit} of byte {at} of {size}"
     elif number in CUTS:
-        end = CUTS[number](size, draw)
+        end = CUTS[number](size, rng)
         del data[end:]
         done = f"cut off after {end} of {size}"
     elif number % 4:
-        start = draw.randrange(size)
+        start = rng.randrange(size)
         data[start : start + 512] = bytes(len(data[start : start + 512]))
         done = f"zeros from {start} on, of {size}"
     else:
-        data += b"\\0" * draw.randrange(1, 100)
+        data += b"\\0" * rng.randrange(1, 100)
         done = f"{len(data) - size} bytes added to {size}"
     path.write_bytes(data)
     return done
@@ -91,11 +91,11 @@ def damage(path, number):
 
 # Where a file is cut off: at nothing, a byte, a block, in the middle, before its last byte.
 CUTS = {
-    0: lambda size, draw: 0,
-    2: lambda size, draw: size - 1,
-    4: lambda size, draw: size // 2,
-    6: lambda size, draw: min(size - 1, 4096 * max(1, size // 8192)),
-    8: lambda size, draw: draw.randrange(1, size),
+    0: lambda size, rng: 0,
+    2: lambda size, rng: size - 1,
+    4: lambda size, rng: size // 2,
+    6: lambda size, rng: min(size - 1, 4096 * max(1, size // 8192)),
+    8: lambda size, rng: rng.randrange(1, size),
 }
 
 
@@ -107,7 +107,7 @@ def _train(root, *more):
     root.mkdir(exist_ok=True)
     if not (root / "records").exists():
         toy.write_records(root / "records")
-    # A rate that does not hang on the number of epochs, which is raised here.
+    # A learning rate that does not depend on the number of epochs, which is raised here.
     return harness.train_words(root / "records", root, "--set", "schedule=constant", *more)
 
 
@@ -127,7 +127,7 @@ def _trained(root, path, reference):
     # A damaged newest checkpoint that was passed over has to be named too.
     if verdict == "went on" and "going on from step 6" not in ended.out:
         named = f"note: {Path(path).with_suffix('')}" in ended.err
-        verdict = "went on" if named else "fell back without a word"
+        verdict = "went on" if named else "fell back silently"
     return verdict
 
 

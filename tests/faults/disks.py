@@ -1,7 +1,7 @@
-"""Disks that are full or read-only: a limit on the size of files, a small tmpfs, a tmpfs read-only.
+"""Full and read-only disks: a limit on the size of files, a small tmpfs, a read-only tmpfs.
 
-Each command has to stop with one line that names what could not be written; what was there before
-is whole, and once there is room the same command ends as if nothing had happened.
+Each command has to stop with one line that names what could not be written; older files are whole,
+and once there is room the same command ends as if nothing had happened.
 """
 
 import contextlib
@@ -9,8 +9,8 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from fer2013_tf import records
-from fer2013_tf.errors import UserError
+from fer2013_tf.data import records
+from fer2013_tf.utils.errors import UserError
 from tests import csv_files, toy
 from tests.faults import harness
 from tests.faults.harness import Case
@@ -19,38 +19,38 @@ KB, MB = 1 << 10, 1 << 20
 
 
 def cases(scratch, share=1.0):
-    """Yields a Case a fault. share under 1: without those that have to mount something."""
-    pictures = scratch / "records"
-    toy.write_records(pictures)
+    """Yield a `Case` per fault. share below 1: without those that have to mount something."""
+    images = scratch / "records"
+    toy.write_records(images)
     source = csv_files.written(scratch, "a.csv", csv_files.csv_of(60))
     root = scratch / "whole"
-    assert harness.run(harness.train_words(pictures, root)).status == 0
+    assert harness.run(harness.train_words(images, root)).status == 0
     reference = harness.trained(root)
-    yield from _limited(scratch, source, pictures, reference)
+    yield from _limited(scratch, source, images, reference)
     if share < 1:
         return
     if not can_mount(scratch):
         print("no right to mount here: full and read-only disks are left out")
         return
-    yield from _full(scratch, source, pictures, reference)
-    yield from _read_only(scratch, source, pictures)
+    yield from _full(scratch, source, images, reference)
+    yield from _read_only(scratch, source, images)
 
 
-def _limited(scratch, source, pictures, reference):
-    """RLIMIT_FSIZE: no file may grow beyond it."""
+def _limited(scratch, source, images, reference):
+    """Yield cases under RLIMIT_FSIZE, beyond which no file may grow."""
     for limit in (100, 10 * KB):
         out = scratch / f"limited-{limit}"
         words = ["fer2013_tf.make_records", source, "--out", out]
         verdict = harness.judged(harness.run(words, file_limit=limit), out)
         yield Case(f"make_records, files up to {limit} B", _no_set(out) or verdict)
         yield Case(f"make_records afterwards, {limit} B", harness.judged(harness.run(words)))
-    out = scratch / "limited-pictures"
+    out = scratch / "limited-images"
     words = ["fer2013_tf.make_records", source, "--out", scratch / "i", "--images", out]
     verdict = harness.judged(harness.run(words, file_limit=1 * KB), out, scratch / "i")
     yield Case("make_records --images, files up to 1 KB", verdict)
     for limit in (100, 20 * KB, 2 * MB, 30 * MB):
         root = scratch / f"limited-train-{limit}"
-        words = harness.train_words(pictures, root)
+        words = harness.train_words(images, root)
         verdict = harness.judged(harness.run(words, file_limit=limit), root)
         yield Case(f"train, files up to {limit} B", verdict)
         ended = harness.run(words)
@@ -65,7 +65,7 @@ def _limited(scratch, source, pictures, reference):
 
 def _no_set(out):
     with contextlib.suppress(UserError):
-        records.load(out)
+        records.load_manifest(out)
         return f"{out} passes for whole"
     return None
 
@@ -79,7 +79,7 @@ def _eval(scratch, out, logs=None):
 
 
 def can_mount(scratch):
-    """Whether this process may mount a tmpfs."""
+    """Return whether this process may mount a tmpfs."""
     with (
         contextlib.suppress(OSError, subprocess.CalledProcessError),
         mounted(scratch / "try", "1m"),
@@ -90,7 +90,7 @@ def can_mount(scratch):
 
 @contextlib.contextmanager
 def mounted(folder, size):
-    """A tmpfs of that size at `folder`."""
+    """Mount a tmpfs of that size at `folder`, as long as the context lasts."""
     folder.mkdir(parents=True, exist_ok=True)
     _mount("-t", "tmpfs", "-o", f"size={size}", "tmpfs", folder)
     try:
@@ -103,8 +103,8 @@ def _mount(*words):
     subprocess.run(["mount", *map(str, words)], check=True, capture_output=True)
 
 
-def _full(scratch, source, pictures, reference):
-    """A tmpfs that fills up, and is then made larger."""
+def _full(scratch, source, images, reference):
+    """Yield cases on a tmpfs that fills up, and is then made larger."""
     with mounted(scratch / "small-records", "64k") as disk:
         words = ["fer2013_tf.make_records", source, "--out", disk / "out"]
         verdict = harness.judged(harness.run(words), disk)
@@ -114,7 +114,7 @@ def _full(scratch, source, pictures, reference):
     # A checkpoint takes 46 MB, and the best one is a copy.
     for size in (20, 70, 110, 160):
         with mounted(scratch / f"small-train-{size}", f"{size}m") as disk:
-            words = harness.train_words(pictures, disk)
+            words = harness.train_words(images, disk)
             verdict = harness.judged(harness.run(words), disk)
             yield Case(f"train, disk of {size} MB", verdict)
             _mount("-o", "remount,size=1g", disk)
@@ -122,13 +122,13 @@ def _full(scratch, source, pictures, reference):
             problem = harness.difference(disk, reference)
             yield Case(f"train after making room, {size} MB", problem or harness.judged(ended))
     with mounted(scratch / "small-logs", "48k") as disk:
-        words = harness.train_words(pictures, scratch / "logs-elsewhere", "--logs", disk)
+        words = harness.train_words(images, scratch / "logs-elsewhere", "--logs", disk)
         yield Case("train, --logs on a disk of 48 KB", harness.judged(harness.run(words), disk))
     with mounted(scratch / "small-eval", "8k") as disk:
         yield Case("eval, disk of 8 KB", harness.judged(harness.run(_eval(scratch, disk)), disk))
 
 
-def _read_only(scratch, source, pictures):
+def _read_only(scratch, source, images):
     with mounted(scratch / "read-only", "500m") as disk:
         shutil.copytree(scratch / "whole", disk / "run")
         Path(disk / "empty").mkdir()
@@ -139,9 +139,9 @@ def _read_only(scratch, source, pictures):
             "make_records --images": [
                 *("fer2013_tf.make_records", source, "--out", scratch / "o", "--images", disk / "i")
             ],
-            "train": harness.train_words(pictures, disk / "new"),
-            "train, going on": harness.train_words(pictures, disk / "run", *more),
-            "train --logs": harness.train_words(pictures, scratch / "rw", "--logs", disk / "empty"),
+            "train": harness.train_words(images, disk / "new"),
+            "train, going on": harness.train_words(images, disk / "run", *more),
+            "train --logs": harness.train_words(images, scratch / "rw", "--logs", disk / "empty"),
             "eval --logs": _eval(scratch, scratch, disk / "empty"),
             "eval --json": _eval(scratch, disk, scratch / "logs"),
             "ship": [

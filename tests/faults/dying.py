@@ -1,8 +1,8 @@
-"""Runs a command that kills itself, by SIGKILL, right before it touches a folder for the N-th time.
+"""Run a command that kills itself, by SIGKILL, right before it touches a folder for the Nth time.
 
     python -m tests.faults.dying LOG FOLDER N fer2013_tf.train --run r ...
 
-Touching is what Python's audit events tell: opening for writing, renaming, removing, making a
+A touch is an audit event of Python: opening a file for writing, renaming, removing, making a
 folder. Each touch is a line of LOG. With N = 0 nothing is killed.
 """
 
@@ -16,7 +16,7 @@ WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 
 
 def touched(event, arguments):
-    """The path that an audit event is about to change, or None."""
+    """Return the path that an audit event is about to change, or None."""
     if event == "open":
         path, mode, flags = arguments
         writes = set(mode or "") & set("wax+") or (isinstance(flags, int) and flags & WRITING)
@@ -25,7 +25,7 @@ def touched(event, arguments):
 
 
 def die_at(number, folder, log):
-    """Adds the audit hook."""
+    """Add the audit hook."""
     lines = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     count = 0
 
@@ -46,7 +46,7 @@ def die_at(number, folder, log):
 
 
 def main():
-    """Entry point."""
+    """Run the command."""
     log, folder, number, module, *words = sys.argv[1:]
     die_at(int(number), os.path.abspath(folder), log)
     sys.exit(importlib.import_module(module).main(words))

@@ -1,4 +1,4 @@
-"""What all fault cases share: running a command, judging how it ended, reading what it left."""
+"""Run commands for fault cases, judge how they ended, and read the files they left."""
 
 import os
 import random
@@ -13,11 +13,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fer2013_tf import checkpoints
-from tests import toy
+from fer2013_tf.checkpoints import run_folder, storage
+from tests import REPOSITORY, toy
 
-REPOSITORY = Path(__file__).parent.parent.parent
-# What every case of training starts from: 4 epochs of 2 steps.
+# Every training has 4 epochs of 2 steps.
 EPOCH_STEPS, EPOCHS = 2, 4
 
 
@@ -30,23 +29,23 @@ class Ended(NamedTuple):
 
     @property
     def errors(self):
-        """The lines that say what went wrong."""
+        """Return the error lines."""
         return re.findall(r"^error: .*", self.err.replace("\r", "\n"), re.MULTILINE)
 
 
 class Case(NamedTuple):
-    """One fault, and what came of it."""
+    """One fault, and how it ended."""
 
     name: str
-    verdict: str  # see VERDICTS; anything else is a failure, in words
-    lost: int = 0  # epochs that had been finished and had to be trained again
+    verdict: str  # one of VERDICTS; any other text describes a failure
+    lost: int = 0  # finished epochs that had to be trained again
 
 
 VERDICTS = ("went on", "named", "not hit")
 
 
 def start(words, *, file_limit=None, **options):
-    """A command, `MODULE ARGUMENT...` of this package, as a process."""
+    """Start a command, `MODULE ARGUMENT...` of this package, as a process."""
 
     def limit():
         resource.setrlimit(resource.RLIMIT_FSIZE, (file_limit, file_limit))
@@ -65,23 +64,23 @@ def start(words, *, file_limit=None, **options):
 
 
 def run(words, **options):
-    """A command from its start to its end."""
+    """Run a command to its end. Return `Ended`."""
     return end_of(start(words, **options))
 
 
 def end_of(process):
-    """Waits for a process."""
+    """Wait for a process. Return `Ended`."""
     out, err = process.communicate(timeout=600)
     return Ended(process.returncode, out, err)
 
 
 def killed_at_touch(number, folder, log, words):
-    """The command, killed before its touch of that number under `folder`; see dying.py."""
+    """Run a command and kill it before its touch of that number under `folder`; see dying.py."""
     return run(["tests.faults.dying", log, folder, number, *words])
 
 
 def killed_after(seconds, words):
-    """The command, killed after so long."""
+    """Run a command and kill it after some seconds."""
     process = start(words)
     time.sleep(seconds)
     process.send_signal(signal.SIGKILL)
@@ -89,7 +88,7 @@ def killed_after(seconds, words):
 
 
 def killed_when(appears, words):
-    """The command, killed as soon as `appears()` is true."""
+    """Run a command and kill it as soon as `appears()` is true."""
     process = start(words)
     while process.poll() is None and not appears():
         time.sleep(0.0005)
@@ -98,18 +97,18 @@ def killed_when(appears, words):
 
 
 def touches(log):
-    """The lines of a log of dying.py."""
+    """Return the lines of a log of dying.py."""
     return Path(log).read_text().splitlines()
 
 
 def spread(count, most, seed=0):
-    """`count` different numbers from 1 to `most`, in order; all of them where there are fewer."""
+    """Return `count` different numbers from 1 to `most`, in order; all where there are fewer."""
     numbers = range(1, most + 1)
     return sorted(random.Random(seed).sample(numbers, min(count, most)))
 
 
 def judged(ended, *names):
-    """ "went on" for status 0; "named" for one error line of status 2 that has one of `names`."""
+    """Return "went on" for status 0; "named" for status 2 and one error with one of `names`."""
     if "Traceback" in ended.err:
         return "traceback: " + ended.err.strip().splitlines()[-1]
     if ended.status == 0:
@@ -123,12 +122,12 @@ def judged(ended, *names):
 
 
 def train_words(records, root, *more):
-    """A command line of train: float32, with all that draws or accumulates."""
+    """Return a command line of train: float32, with all random values and all state."""
     return ["fer2013_tf.train", *toy.arguments(records, root, *more, settings=toy.EVERYTHING)]
 
 
 def endless(scratch):
-    """(process, words) of a training that rotates checkpoints; its first is there."""
+    """Start a training that rotates checkpoints. Return (process, words) when its first exists."""
     toy.write_records(scratch / "records", held_out=100)
     words = train_words(scratch / "records", scratch, "--keep", "2", "--set", "epochs=100000")
     training = start(words)
@@ -138,29 +137,29 @@ def endless(scratch):
 
 
 def watching(scratch):
-    """`eval --watch` on the run of `endless`, as a process."""
+    """Start `eval --watch` on the run of `endless`."""
     folders = [f"--{name}={scratch / name}" for name in ("records", "ckpt", "logs")]
     return start(["fer2013_tf.eval", "--run", "r", "--watch", *folders])
 
 
 def run_of(root):
-    """The run that `train_words` trains."""
-    return checkpoints.Run(Path(root) / "ckpt", "r")
+    """Return the run that `train_words` trains."""
+    return run_folder.Run(Path(root) / "ckpt", "r")
 
 
 def weights(prefix):
-    """{name: array} of all that a checkpoint holds."""
-    reader = checkpoints.open_checkpoint(prefix)
+    """Return {name: array} of all variables of a checkpoint."""
+    reader = storage.open_checkpoint(prefix)
     return {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()}
 
 
 def same_weights(left, right):
-    """Whether two such are equal, bit for bit."""
+    """Return whether two dicts of `weights` are equal, bit for bit."""
     return left.keys() == right.keys() and all(np.array_equal(left[n], right[n]) for n in left)
 
 
 def points(logs):
-    """{tag: [(step, value)]} of the scalars that TensorBoard shows of a folder."""
+    """Return {tag: [(step, value)]} of the scalars that TensorBoard shows of a folder."""
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     events = EventAccumulator(str(logs), size_guidance={"scalars": 0}).Reload()
@@ -171,7 +170,7 @@ def points(logs):
 
 
 class Trained(NamedTuple):
-    """What a training that nothing disturbed has left."""
+    """The files of a finished training, read."""
 
     root: Path
     weights: dict
@@ -181,7 +180,7 @@ class Trained(NamedTuple):
 
 
 def trained(root):
-    """Reads what a finished training left under `root`."""
+    """Read what a finished training left under `root`."""
     run = run_of(root)
     history = [{k: v for k, v in e.items() if k != "seconds"} for e in run.history()]
     return Trained(
@@ -194,7 +193,7 @@ def trained(root):
 
 
 def difference(root, reference):
-    """In what a training differs from the undisturbed one, or None."""
+    """Return as text how a training differs from the undisturbed one, or None."""
     found = trained(root)
     if [c.step for c in run_of(root).checkpoints()][-1] != EPOCH_STEPS * EPOCHS:
         return "stopped early"

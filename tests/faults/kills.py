@@ -1,7 +1,7 @@
-"""Commands killed by SIGKILL, at writes and at any time, and started again.
+"""Kill commands by SIGKILL, at writes and at random times, and start them again.
 
 Training has to end as if nothing had happened, from the last finished epoch on; records are the old
-set, the new one, or none; what evaluation writes is whole or absent.
+set, the new one, or none; files of evaluation are whole or absent.
 """
 
 import json
@@ -9,8 +9,9 @@ import random
 import re
 import time
 
-from fer2013_tf import files, records
-from fer2013_tf.errors import UserError
+from fer2013_tf.data import records
+from fer2013_tf.utils import files
+from fer2013_tf.utils.errors import UserError
 from tests import csv_files, toy
 from tests.faults import harness
 from tests.faults.harness import EPOCH_STEPS, Case
@@ -19,7 +20,7 @@ SOME = {"train": 24, "times": 8, "saves": 6, "make_records": 14, "eval": 12}
 
 
 def cases(scratch, share=1.0):
-    """Yields a Case a kill. share: of the full number, for a quick look."""
+    """Yield a `Case` per kill. share: of the full number of kills."""
     count = {key: max(1, round(number * share)) for key, number in SOME.items()}
     yield from _trainings(scratch, count)
     yield from _records(scratch, count["make_records"])
@@ -27,12 +28,12 @@ def cases(scratch, share=1.0):
 
 
 def _trainings(scratch, count):
-    pictures = scratch / "records"
-    toy.write_records(pictures)
+    images = scratch / "records"
+    toy.write_records(images)
     log, root = scratch / "log", scratch / "whole"
     root.mkdir()
     started = time.monotonic()
-    whole = harness.killed_at_touch(0, root, log, harness.train_words(pictures, root))
+    whole = harness.killed_at_touch(0, root, log, harness.train_words(images, root))
     seconds = time.monotonic() - started
     assert whole.status == 0, whole.err
     reference = harness.trained(root)
@@ -41,30 +42,30 @@ def _trainings(scratch, count):
     for number in harness.spread(count["train"], len(touched)):
         root = scratch / f"touch-{number}"
         root.mkdir()
-        words = harness.train_words(pictures, root)
+        words = harness.train_words(images, root)
         killed = harness.killed_at_touch(number, root, log, words)
         yield _again(f"train, before {_short(touched[number - 1])}", killed, words, root, reference)
-    draw = random.Random(1)
+    rng = random.Random(1)
     for number in range(count["times"]):
-        root, moment = scratch / f"time-{number}", draw.uniform(0.4, 1.0) * seconds
-        words = harness.train_words(pictures, root)
+        root, moment = scratch / f"time-{number}", rng.uniform(0.4, 1.0) * seconds
+        words = harness.train_words(images, root)
         killed = harness.killed_after(moment, words)
         yield _again(f"train, after {moment:.1f} s", killed, words, root, reference)
     for number in range(count["saves"]):
         root, step = scratch / f"save-{number}", EPOCH_STEPS * (1 + number % 3)
-        words = harness.train_words(pictures, root)
+        words = harness.train_words(images, root)
         killed = harness.killed_when(_is_saving(root, step), words)
         yield _again(f"train, TensorFlow writing step {step}", killed, words, root, reference)
 
 
 def _is_saving(root, step):
-    """Whether TensorFlow is writing the checkpoint of that step now."""
+    """Return a function that tells whether TensorFlow is writing that step's checkpoint now."""
     folder = harness.run_of(root).folder
     return lambda: any(folder.glob(f".partial/model.ckpt-{step}*"))
 
 
 def _again(name, killed, words, root, reference):
-    """Starts a killed training again and compares its end with the undisturbed one's."""
+    """Start a killed training again and compare its end with the undisturbed one's."""
     if killed.status == 0:
         return Case(name, "not hit")
     finished = max(map(int, re.findall(r"^epoch +(\d+)/", killed.out, re.MULTILINE)), default=0)
@@ -94,7 +95,7 @@ def _records(scratch, count):
     whole.mkdir()
     assert harness.killed_at_touch(0, whole, log, [*words, "--out", whole]).status == 0
     touched = harness.touches(log)
-    new = records.load(whole)
+    new = records.load_manifest(whole)
     for number in harness.spread(count, len(touched)):
         out = scratch / f"made-{number}"
         out.mkdir()
@@ -102,7 +103,7 @@ def _records(scratch, count):
         # Every other time over an older set.
         if number % 2:
             assert harness.run(["fer2013_tf.make_records", older, "--out", out]).status == 0
-            old = records.load(out)
+            old = records.load_manifest(out)
         killed = harness.killed_at_touch(number, out, log, [*words, "--out", out])
         name = f"make_records, before {_short(touched[number - 1])}"
         if killed.status == 0:
@@ -115,26 +116,26 @@ def _records(scratch, count):
             if verdict == "went on" and not _whole(out, new):
                 verdict = "another set than the undisturbed one"
             if any(out.glob(".partial-*")):
-                verdict = "left what was half-written"
+                verdict = "left a half-written set"
         yield Case(name, verdict)
 
 
 def _half_written(out, old, new):
-    """What is wrong with the set a killed make_records left, or None."""
+    """Return what is wrong with the set a killed make_records left, or None."""
     try:
-        records.load(out)
+        records.load_manifest(out)
     except UserError as error:
         return None if old is None and "no records here" in str(error) else str(error)
     return None if _whole(out, new) or _whole(out, old) else "neither the old set nor the new one"
 
 
 def _whole(out, manifest):
-    """Whether a folder holds just the set of that manifest."""
-    if manifest is None or records.load(out) != manifest:
+    """Return whether a folder holds the set of that manifest."""
+    if manifest is None or records.load_manifest(out) != manifest:
         return False
     shards = {s["file"]: s["sha256"] for group in manifest["shards"].values() for s in group}
     there = {path.name: files.file_sha256(path) for path in out.glob("*.tfrecord")}
-    # Shards of the set before are removed last; they harm nobody.
+    # Shards of the older set are removed last; nothing reads them.
     return shards.items() <= there.items()
 
 
@@ -177,7 +178,7 @@ def _evaluations(scratch, count):
 
 
 def _differing(out, whole, *, all_there):
-    """The first result that differs from the undisturbed one, or None."""
+    """Return the first result that differs from the undisturbed one, or None."""
     for name in ("e.json", "p-PublicTest.csv", "p-PrivateTest.csv", "m-PublicTest.png"):
         if not (out / name).exists():
             if all_there:

@@ -1,4 +1,4 @@
-"""Resident memory over a long time: `eval --watch`, and many predictions in one process."""
+"""Measure resident memory over a long time: `eval --watch`, and many predictions."""
 
 import subprocess
 import sys
@@ -15,15 +15,15 @@ GROWTH = 1.05
 PREDICTING = """
 import sys
 import numpy as np
-from fer2013_tf.inference import Classifier
+from fer2013_tf.evaluation.classifier import Classifier
 from tests import toy
 
-data = {"classes": list("abcdefg"), "size": [48, 48], "mean": 128.0, "deviation": 64.0}
+data = {"classes": list("abcdefg"), "size": [48, 48], "mean": 128.0, "std": 64.0}
 faces = np.random.default_rng(0).integers(0, 256, (64, 48, 48), np.uint8)
-with Classifier(toy.recipe(), data, single=True) as classifier:
-    draw = np.random.default_rng(1)
+with Classifier(toy.recipe(), data, latency_mode=True) as classifier:
+    random = np.random.default_rng(1)
     shapes = {name: value.shape.as_list() for name, (value, _) in classifier.net.assign.items()}
-    classifier.load({n: draw.normal(0, 0.05, s) ** 2 for n, s in shapes.items()})
+    classifier.load({n: random.normal(0, 0.05, s) ** 2 for n, s in shapes.items()})
     for number in range(int(sys.argv[1])):
         classifier.probabilities(faces[number % 64 : number % 64 + 1])
         if number % 100 == 0:
@@ -32,18 +32,16 @@ with Classifier(toy.recipe(), data, single=True) as classifier:
 
 
 def cases(scratch, share=1.0):
-    """Yields a Case for each of the two."""
+    """Yield a `Case` for each of the two."""
     yield _predictions(max(2000, round(PREDICTIONS * share)))
     yield _watching(scratch, max(45, WATCHED_SECONDS * share))
 
 
 def _judged(name, sizes):
-    """sizes: resident pages, from the start on."""
+    """Return the `Case` of resident pages `sizes`, in the order of time."""
     early, late = max(sizes[: len(sizes) // 10 + 1]), max(sizes)
-    figure = (
-        f"{name}: {late * 4096 / 2**20:.0f} MB, {late / early - 1:+.1%} since a tenth of the way"
-    )
-    return Case(figure, "went on" if late <= GROWTH * early else "memory grows")
+    text = f"{name}: {late * 4096 / 2**20:.0f} MB, {late / early - 1:+.1%} since a tenth of the way"
+    return Case(text, "went on" if late <= GROWTH * early else "memory grows")
 
 
 def _predictions(count):
@@ -53,7 +51,7 @@ def _predictions(count):
 
 
 def _watching(scratch, seconds):
-    """Beside a training that saves a checkpoint in every few steps."""
+    """Watch a training that saves a checkpoint every few steps."""
     training, _ = harness.endless(scratch)
     watching = harness.watching(scratch)
     sizes, end = [], time.monotonic() + seconds

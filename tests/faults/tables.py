@@ -1,7 +1,7 @@
-"""CSV files changed at random, read by the program and by a slow parser that shares no code.
+"""Random changes of CSV files, read by the program and by a slow parser that shares no code.
 
-Both have to accept the same rows with the same values and refuse the same others; nothing else than
-a UserError may be raised.
+Both have to accept the same rows with the same values and refuse the same others; no other error
+than a UserError may be raised.
 """
 
 import contextlib
@@ -14,9 +14,11 @@ import numpy as np
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fer2013_tf import emotions, make_records, sources
-from fer2013_tf.errors import UserError
-from fer2013_tf.records import MANIFEST
+from fer2013_tf import make_records
+from fer2013_tf.data import readers
+from fer2013_tf.data.records import MANIFEST
+from fer2013_tf.utils import constants
+from fer2013_tf.utils.errors import UserError
 from tests.csv_files import text_of
 from tests.faults.harness import Case
 
@@ -37,7 +39,7 @@ TOKENS = (
 
 @st.composite
 def tables(draw):
-    """A CSV of three faces, laid out in some way that is to be read, then damaged or not."""
+    """Return a CSV of three faces in one of the layouts that are read, then damaged or not."""
     columns = draw(st.permutations([*COLUMNS, *draw(st.sampled_from([(), ("note",)]))]))
     if draw(st.integers(0, 9)) == 0:
         columns.remove("Usage")
@@ -47,7 +49,7 @@ def tables(draw):
     lines = [columns]
     for row in range(ROWS):
         values = {"emotion": str(draw(st.integers(0, 6))), "pixels": PIXELS[row], "note": "x"}
-        values["Usage"] = draw(st.sampled_from(emotions.SPLITS))
+        values["Usage"] = draw(st.sampled_from(constants.SPLITS))
         lines.append([values[name] for name in columns])
     text = end.join(",".join(space + quote + cell + quote for cell in line) for line in lines)
     data = draw(st.sampled_from([b"", b"", b"\xef\xbb\xbf"])) + (
@@ -60,7 +62,7 @@ def tables(draw):
 
 def _changed(data):
     at = st.integers(0, max(0, len(data) - 1))
-    # Rows are long: half of all changes fall on what stands around the pixels.
+    # Rows are long: half of all changes are made around the pixels.
     marks = [m.start() for m in re.finditer(rb'[,"\n\rA-Za-z]', data)] or [0]
     at = st.one_of(at, st.sampled_from(marks))
     return st.one_of(
@@ -81,7 +83,7 @@ def _flipped(data, at, bit):
 
 
 def slowly(data):
-    """[(label, split, pixels), or None for a row to be refused]; None for a file to be refused."""
+    """Return [(label, split, pixels), or None for a row to refuse]; None for a file to refuse."""
     lines = [line for line in re.split(rb"[\r\n]", data) if line.strip(SPACE.encode())]
     if not lines:
         return None
@@ -117,11 +119,11 @@ def _face(cells, names):
 
 
 def compare(data, path):
-    """Reads `data` both ways, which have to agree. Returns what became of it."""
+    """Read `data` both ways, which have to agree. Return the outcome as text."""
     path.write_bytes(data)
     expected = slowly(data)
     try:
-        found = list(sources.open_source(path).faces())
+        found = list(readers.open_source(path).examples())
     except UserError as error:
         assert str(path) in str(error) and "\n" not in str(error), error
         assert expected is None, f"refused: {error}"
@@ -130,7 +132,7 @@ def compare(data, path):
     assert len(found) == len(expected)
     for number, (face, wanted) in enumerate(zip(found, expected), start=1):
         assert face.row == number and path.name in face.where
-        if isinstance(face, sources.BadFace):
+        if isinstance(face, readers.BadRow):
             assert wanted is None, f"row {number} refused: {face.reason}"
             assert face.reason
         else:
@@ -142,7 +144,7 @@ def compare(data, path):
 
 
 def command(data, path, out):
-    """Gives `data` to the command; records may be there only where every row is good."""
+    """Give `data` to the command, which may write records only where every row is good."""
     path.write_bytes(data)
     expected = slowly(data)
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
@@ -154,7 +156,7 @@ def command(data, path, out):
 
 
 def cases(scratch, share=1.0):
-    """Yields a Case for each of the two ways, with the number of files."""
+    """Yield a `Case` for the readers and one for the command, with the number of files."""
     for name, total, check in (
         ("sources", EXAMPLES, compare),
         ("the command make_records", COMMANDS, _in_a_folder_of_its_own(scratch)),
@@ -166,7 +168,7 @@ def cases(scratch, share=1.0):
 
 
 def _tried(count, check, ended):
-    """Calls `check` with so many tables, and counts what it returns."""
+    """Call `check` with `count` tables, and count in `ended` what it returns."""
 
     @settings(
         max_examples=count,

@@ -1,4 +1,4 @@
-"""A share of every kind of fault; the whole is `python -m tests.faults`."""
+"""A share of every kind of fault; `python -m tests.faults` runs all."""
 
 import importlib
 
@@ -13,22 +13,21 @@ SHARES = {
     "damage": 0.07,
     "together": 0.15,
     "tables": 0.04,
-    "pictures": 1.0,
+    "images": 1.0,
     "memory": 0.08,
 }
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", whole.KINDS)
-def test_nothing_is_lost_and_nothing_silent(kind, tmp_path):
+def test_faults_nothing_lost_and_nothing_silent(kind, tmp_path):
     cases = list(importlib.import_module(f"tests.faults.{kind}").cases(tmp_path, SHARES[kind]))
     failed = [case for case in cases if case.verdict not in harness.VERDICTS]
     assert cases and not failed
 
 
-def test_a_command_dies_before_its_touch_of_that_number(tmp_path):
-    """The harness itself: what it counts, and that it kills."""
-    words = ["fer2013_tf.make_records", "--out", tmp_path / "out", "--format", "drawn"]
+def test_killed_at_touch_counts_and_kills(tmp_path):
+    words = ["fer2013_tf.make_records", "--out", tmp_path / "out", "--format", "synthetic"]
     (tmp_path / "out").mkdir()
     killed = harness.killed_at_touch(2, tmp_path / "out", tmp_path / "log", words)
     lines = harness.touches(tmp_path / "log")
@@ -40,7 +39,7 @@ def ended(status, *errors):
     return harness.Ended(status, "", "".join(f"\rbar\rerror: {line}\n" for line in errors))
 
 
-def test_verdicts():
+def test_judged_verdicts():
     assert harness.judged(ended(0)) == "went on"
     assert harness.judged(ended(2, "a/b.json: damaged"), "a/b.json") == "named"
     for bad in (ended(2, "damaged"), ended(1), ended(2, "b", "b"), ended(-9), ended(2)):
@@ -48,11 +47,11 @@ def test_verdicts():
     assert "traceback" in harness.judged(harness.Ended(1, "", "Traceback\nValueError: b"), "b")
 
 
-def test_figures_count_what_failed():
+def test_count_verdicts_failed():
     cases = [
         harness.Case("a", "went on", 1),
         harness.Case("b", "named"),
         harness.Case("c", "wrong"),
     ]
-    figures = whole.figures_of(cases, 1.0)
-    assert (figures["cases"], figures["failed"], figures["most epochs lost"]) == (3, 1, 1)
+    counts = whole.count_verdicts(cases, 1.0)
+    assert (counts["cases"], counts["failed"], counts["most epochs lost"]) == (3, 1, 1)

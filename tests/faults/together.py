@@ -1,11 +1,10 @@
-"""Several commands on one run at once: train, `eval --watch` and TensorBoard; two trainers."""
+"""Run several commands on one run at once: train, `eval --watch`, TensorBoard; two trainers."""
 
 import re
 import socket
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
 
 from tests.faults import harness
@@ -15,7 +14,7 @@ SECONDS = 240
 
 
 def cases(scratch, share=1.0):
-    """Yields the Cases of one run that three programs work on."""
+    """Yield the cases of one run that three programs work on."""
     training, words = harness.endless(scratch)
     run = harness.run_of(scratch)
     verdict = harness.judged(harness.run(words), run.folder)
@@ -51,7 +50,7 @@ def cases(scratch, share=1.0):
         f"eval --watch beside it: {seen} checkpoints, none torn",
         f"failed: {watched.err[-300:]}" if torn else "went on",
     )
-    yield Case(f"TensorBoard beside it: {pages} answers", "went on" if pages else "no answer")
+    yield Case(f"TensorBoard beside it: {pages} responses", "went on" if pages else "no response")
     yield Case("runs beside it", problems[0] if problems else "went on")
     done = len(re.findall(r"^epoch ", killed.out, re.MULTILINE))
     yield Case(f"{done} epochs meanwhile", "went on" if done > 5 else killed.err[-300:])
@@ -69,11 +68,11 @@ def _free_port():
 
 
 def _page(port):
-    """1 where TensorBoard answers with the run's scalars, else 0."""
+    """Return 1 where TensorBoard responds with the run's scalars, else 0."""
     try:
         address = f"http://127.0.0.1:{port}/data/plugin/scalars/tags"
-        with urllib.request.urlopen(address, timeout=5) as answer:
-            return int(b"accuracy/PublicTest" in answer.read())
+        with urllib.request.urlopen(address, timeout=5) as response:
+            return int(b"accuracy/PublicTest" in response.read())
     except (OSError, urllib.error.URLError):
         return 0
 

@@ -1,0 +1,1 @@
+"""A run's folder: TensorFlow checkpoints, recipe.json, history.json, packed weights."""

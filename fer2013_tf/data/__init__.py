@@ -1,0 +1,1 @@
+"""Datasets as TFRecords: readers of source formats, labels and splits, records."""

@@ -1,0 +1,1 @@
+"""Evaluate exactly: graph, classifier, ensembles, metrics, calibration, corruptions."""

@@ -1,0 +1,1 @@
+"""Plans of experiments, the runner that trains them, and their results."""

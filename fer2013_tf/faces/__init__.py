@@ -1,0 +1,1 @@
+"""From image files to the pixels of one face: read, detect, align, track."""

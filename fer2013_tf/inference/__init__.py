@@ -1,0 +1,1 @@
+"""Predictions for images and videos: the `Recognizer` and the outputs of `predict`."""

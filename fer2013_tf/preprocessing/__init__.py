@@ -1,0 +1,1 @@
+"""From records to batches: scaling, augmentation, mixup, targets, input pipelines."""

@@ -1,0 +1,1 @@
+"""The training graph, its parts, and the loop that runs it."""

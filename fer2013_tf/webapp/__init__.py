@@ -1,0 +1,1 @@
+"""The local web page: server and static files."""

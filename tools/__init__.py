@@ -1,0 +1,1 @@
+"""Generators of committed pages and lists: `python -m tools.NAME` rewrites each."""
