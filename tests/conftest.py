@@ -21,7 +21,7 @@ def real_data():
 
 
 @pytest.fixture(scope="session")
-def folder(tmp_path_factory):
+def records_dir(tmp_path_factory):
     """Records of a few random images."""
     folder = tmp_path_factory.mktemp("toy")
     toy.write_records(folder)
@@ -29,16 +29,16 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def whole(folder, tmp_path_factory):
+def trained_run(records_dir, tmp_path_factory):
     """Root of an uninterrupted run "r" of 4 epochs of 2 steps; do not train it further."""
     from fer2013_tf import train
 
     root = tmp_path_factory.mktemp("whole")
-    assert train.main(toy.arguments(folder, root, settings=toy.EVERYTHING)) == 0
+    assert train.main(toy.arguments(records_dir, root, settings=toy.EVERYTHING)) == 0
     return root
 
 
 @pytest.fixture
-def nine(tmp_path):
+def small_csv(tmp_path):
     """A fer2013.csv of nine random faces, three per split."""
     return csv_files.written(tmp_path, "fer2013.csv", csv_files.csv_of())

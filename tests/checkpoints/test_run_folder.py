@@ -169,8 +169,8 @@ def test_npz_weights_come_back_as_float32(tmp_path):
     np.testing.assert_array_equal(value, values["conv1/kernel"])
 
 
-def test_a_truncated_checkpoint_is_named(whole, tmp_path):
-    root = shutil.copytree(whole / "ckpt", tmp_path / "ckpt")
+def test_a_truncated_checkpoint_is_named(trained_run, tmp_path):
+    root = shutil.copytree(trained_run / "ckpt", tmp_path / "ckpt")
     prefix = run_folder.Run(root, "r").checkpoints()[-1].prefix
     (data,) = prefix.parent.glob(f"{prefix.name}.data-*")
     data.write_bytes(data.read_bytes()[:1000])

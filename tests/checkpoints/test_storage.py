@@ -18,9 +18,9 @@ STATES = {
 
 
 @pytest.fixture
-def newest(whole):
+def newest(trained_run):
     """The prefix of a checkpoint, and its {variable: shape}."""
-    prefix = run_folder.Run(whole / "ckpt", "r").checkpoints()[-1].prefix
+    prefix = run_folder.Run(trained_run / "ckpt", "r").checkpoints()[-1].prefix
     shapes = storage.open_checkpoint(prefix).get_variable_to_shape_map()
     return prefix, {name: tuple(shape) for name, shape in shapes.items()}
 
@@ -70,11 +70,13 @@ def test_check_fits_of_another_net_lists_variables_of_the_net(newest):
     assert any("fc1/kernel: recipe (1, 1)" in line for line in lines)
 
 
-def test_train_with_another_optimizer_leaves_the_run_as_it_was(folder, whole, tmp_path, capsys):
-    shutil.copytree(whole / "ckpt" / "r", tmp_path / "ckpt" / "r")
+def test_train_with_another_optimizer_leaves_the_run_as_it_was(
+    records_dir, trained_run, tmp_path, capsys
+):
+    shutil.copytree(trained_run / "ckpt" / "r", tmp_path / "ckpt" / "r")
     before = contents(tmp_path)
     more = ("--set", "optimizer=adam", "--set", "epochs=9")
-    assert train.main(toy.again(folder, tmp_path, *more)) == 2
+    assert train.main(toy.again(records_dir, tmp_path, *more)) == 2
     out, error = capsys.readouterr()
     errors = [line for line in error.splitlines() if line.startswith("error: ")]
     assert len(errors) == 1 and "--warm-start" in errors[0]

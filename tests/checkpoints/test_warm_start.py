@@ -31,9 +31,11 @@ def trained(folder, whole, root, *more, settings=("epochs=1",)):
     return weights.read_ema_weights(run.checkpoints()[-1].prefix)
 
 
-def test_warm_start_with_other_classes_gives_the_output_new_values(three, whole, tmp_path, capsys):
-    stored = weights.read_ema_weights(run_folder.Run(whole / "ckpt", "r").best().prefix)
-    got = trained(three, whole, tmp_path, "--warm-start", "r", "--freeze", "conv*,fc?/*")
+def test_warm_start_with_other_classes_gives_the_output_new_values(
+    three, trained_run, tmp_path, capsys
+):
+    stored = weights.read_ema_weights(run_folder.Run(trained_run / "ckpt", "r").best().prefix)
+    got = trained(three, trained_run, tmp_path, "--warm-start", "r", "--freeze", "conv*,fc?/*")
     said = capsys.readouterr().out
     assert "new initial values: logits/" in said and "frozen: conv1/kernel" in said
     assert got["logits/kernel"].shape == (16, 3)
@@ -42,18 +44,18 @@ def test_warm_start_with_other_classes_gives_the_output_new_values(three, whole,
             np.testing.assert_array_equal(got[name], value, err_msg=name)
 
 
-def test_without_freezing_all_moves(three, whole, tmp_path):
-    stored = weights.read_ema_weights(run_folder.Run(whole / "ckpt", "r").best().prefix)
-    got = trained(three, whole, tmp_path, "--warm-start", "r:latest")
+def test_without_freezing_all_moves(three, trained_run, tmp_path):
+    stored = weights.read_ema_weights(run_folder.Run(trained_run / "ckpt", "r").best().prefix)
+    got = trained(three, trained_run, tmp_path, "--warm-start", "r:latest")
     assert all(not np.array_equal(got[n], v) for n, v in stored.items() if "logits" not in n)
     far = np.abs(got["fc1/kernel"] - stored["fc1/kernel"]).mean()
     assert far < 0.5 * np.abs(stored["fc1/kernel"]).mean()
 
 
-def test_resumed_it_does_not_begin_again(three, whole, tmp_path, capsys):
-    trained(three, whole, tmp_path, "--warm-start", "r")
+def test_resumed_it_does_not_begin_again(three, trained_run, tmp_path, capsys):
+    trained(three, trained_run, tmp_path, "--warm-start", "r")
     capsys.readouterr()
-    trained(three, whole, tmp_path, "--warm-start", "r", settings=("epochs=2",))
+    trained(three, trained_run, tmp_path, "--warm-start", "r", settings=("epochs=2",))
     said = capsys.readouterr().out
     assert "going on from step" in said and "warm start from" not in said
     words = toy.arguments(three, tmp_path, "--warm-start", "r:latest", run="mine")
@@ -69,14 +71,14 @@ def test_resumed_it_does_not_begin_again(three, whole, tmp_path, capsys):
         (["--freeze", "cnv*"], "freeze=cnv*: no such variable; there are conv1/kernel"),
     ],
 )
-def test_refusals(folder, tmp_path, capsys, words, said):
-    assert train.main(toy.arguments(folder, tmp_path, *words)) == 2
+def test_refusals(records_dir, tmp_path, capsys, words, said):
+    assert train.main(toy.arguments(records_dir, tmp_path, *words)) == 2
     assert said in capsys.readouterr().err
 
 
-def test_weights_of_another_net_are_refused(folder, tmp_path, capsys):
+def test_weights_of_another_net_are_refused(records_dir, tmp_path, capsys):
     np.savez(tmp_path / "other.npz", block9=np.zeros(3, np.float32))
-    words = toy.arguments(folder, tmp_path, "--warm-start", str(tmp_path / "other.npz"))
+    words = toy.arguments(records_dir, tmp_path, "--warm-start", str(tmp_path / "other.npz"))
     assert train.main(words) == 2
     assert "nothing in it fits this net; it holds block9" in capsys.readouterr().err
 

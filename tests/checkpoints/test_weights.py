@@ -12,18 +12,18 @@ from fer2013_tf.utils.errors import UserError
 
 
 @pytest.fixture
-def shipped(whole, tmp_path):
+def shipped(trained_run, tmp_path):
     """A folder that `ship` wrote."""
     out = tmp_path / "weights"
-    assert ship.main(["--run", "r", "--ckpt", str(whole / "ckpt"), "--out", str(out)]) == 0
+    assert ship.main(["--run", "r", "--ckpt", str(trained_run / "ckpt"), "--out", str(out)]) == 0
     return out
 
 
-def test_pack_ties_the_weights_to_their_recipe(shipped, whole):
+def test_pack_ties_the_weights_to_their_recipe(shipped, trained_run):
     path, recipe, settings = weights.packed(shipped)
     assert settings["weights_sha256"] == files.file_sha256(path)
-    assert recipe == run_folder.Run(whole / "ckpt", "r").read()[0]
-    best = run_folder.Run(whole / "ckpt", "r").best()
+    assert recipe == run_folder.Run(trained_run / "ckpt", "r").read()[0]
+    best = run_folder.Run(trained_run / "ckpt", "r").best()
     assert settings["from"] == {"run": "r", "step": best.step, "chosen": "best"}
     for name, value in weights.read_ema_weights(best.prefix).items():
         np.testing.assert_array_equal(
@@ -57,8 +57,8 @@ def test_packed_without_a_checksum_says_so(shipped, capsys):
     assert "whether they belong together is not known" in capsys.readouterr().err
 
 
-def test_ship_takes_run_and_checkpoint_as_one(whole, tmp_path, capsys):
-    words = ["--ckpt", str(whole / "ckpt"), "--out", str(tmp_path / "w")]
+def test_ship_takes_run_and_checkpoint_as_one(trained_run, tmp_path, capsys):
+    words = ["--ckpt", str(trained_run / "ckpt"), "--out", str(tmp_path / "w")]
     assert ship.main(["--run", "r:latest", *words]) == 0
     assert weights.packed(tmp_path / "w")[2]["from"]["step"] == 8
     assert ship.main(["--run", "r:5", *words]) == 2

@@ -9,17 +9,17 @@ from fer2013_tf.data import records
 from tests import toy
 
 
-def test_main_draws_one_row_per_class(folder, tmp_path, capsys):
+def test_main_draws_one_row_per_class(records_dir, tmp_path, capsys):
     out = tmp_path / "sheet.png"
-    words = ["--records", str(folder), "--out", str(out), "--columns", "3"]
+    words = ["--records", str(records_dir), "--out", str(out), "--columns", "3"]
     assert contact_sheet.main([*words, "--set", "augment=rotate(0.3) | noise(30.0)"]) == 0
     assert "7 images, 3 versions of each" in capsys.readouterr().out
     image = np.asarray(Image.open(out).convert("L"))
     assert image.shape[0] > image.shape[1] and image.std() > 20
 
 
-def test_augmented_versions_differ_without_augmentation_they_are_equal(folder):
-    images, _ = records.RecordSet(folder).split("Training").read(np.array([0, 1]))
+def test_augmented_versions_differ_without_augmentation_they_are_equal(records_dir):
+    images, _ = records.RecordSet(records_dir).split("Training").read(np.array([0, 1]))
     made = contact_sheet._augmented(images, toy.recipe("augment=translate(0.2)"), 4, 0)
     assert made.shape == (2, 4, 48, 48) and len({m.tobytes() for m in made[0]}) == 4
     same = contact_sheet._augmented(images, toy.recipe("augment=none"), 2, 0)
@@ -34,7 +34,7 @@ def test_augmented_versions_differ_without_augmentation_they_are_equal(folder):
         (["--set", "augment=spin"], "unknown augmentation 'spin'"),
     ],
 )
-def test_refusals(folder, tmp_path, capsys, monkeypatch, words, said):
+def test_refusals(records_dir, tmp_path, capsys, monkeypatch, words, said):
     monkeypatch.chdir(tmp_path)
-    assert contact_sheet.main(["--records", str(folder), *words]) == 2
+    assert contact_sheet.main(["--records", str(records_dir), *words]) == 2
     assert said in capsys.readouterr().err

@@ -35,10 +35,10 @@ def expected(root, which, images, tta="none"):
     return calibration.ensemble_probabilities(logits, [member.calibration for member in members])
 
 
-def test_robustness_figures_of_every_corruption(folder, whole, tmp_path, capsys):
+def test_robustness_figures_of_every_corruption(records_dir, trained_run, tmp_path, capsys):
     plot = tmp_path / "corruptions.png"
-    result = measured(folder, whole, tmp_path, "--ensemble", "last2", "--plot", plot)
-    faces = records.RecordSet(folder).read("PrivateTest")
+    result = measured(records_dir, trained_run, tmp_path, "--ensemble", "last2", "--plot", plot)
+    faces = records.RecordSet(records_dir).read("PrivateTest")
     assert result["run"] == "r" and result["checkpoints"] == ["r:6", "r:8"]
     assert result["split"] == "PrivateTest" and result["n"] == 10 and result["ferplus"] is None
     keys = ("corruption", "option", "severity")
@@ -48,7 +48,7 @@ def test_robustness_figures_of_every_corruption(folder, whole, tmp_path, capsys)
     worst = corruptions.apply(first.spec(first.severities[-1]), faces.images)
     of_worst = result["corruptions"][len(first.severities) - 1]
     for images, row in ((faces.images, result["plain"]), (worst, of_worst)):
-        probabilities = expected(whole, "last2", images)
+        probabilities = expected(trained_run, "last2", images)
         correct = int((probabilities.argmax(axis=1) == faces.labels).sum())
         assert row["accuracy"] == correct / 10
         assert row["ci95"] == list(metrics.accuracy_interval(correct, 10))
@@ -59,7 +59,7 @@ def test_robustness_figures_of_every_corruption(folder, whole, tmp_path, capsys)
 
 
 @pytest.fixture
-def with_votes(folder, tmp_path):
+def with_votes(records_dir, tmp_path):
     """Return records as of fer2013.csv, and FER+'s file beside them: (records, csv, votes)."""
     random = np.random.default_rng(1)
     votes = []
@@ -79,11 +79,11 @@ def with_votes(folder, tmp_path):
     return tmp_path / "rec", path, np.array([counts for _, counts in votes[12:]])
 
 
-def test_robustness_votes_joined_by_row_and_class(with_votes, whole, tmp_path, capsys):
+def test_robustness_votes_joined_by_row_and_class(with_votes, trained_run, tmp_path, capsys):
     folder, path, votes = with_votes
-    agreed = measured(folder, whole, tmp_path, "--tta", "flip", "--ferplus", path)["ferplus"]
+    agreed = measured(folder, trained_run, tmp_path, "--tta", "flip", "--ferplus", path)["ferplus"]
     faces = records.RecordSet(folder).read("PrivateTest")
-    probabilities = expected(whole, "best", faces.images, tta="flip")
+    probabilities = expected(trained_run, "best", faces.images, tta="flip")
     # FER+'s columns in FER2013's order: anger, disgust, fear, happiness, sadness, surprise,
     # neutral.
     fractions = votes[[0, 2, 3, 4, 5]][:, [4, 5, 6, 1, 3, 2, 0]].astype(float)
@@ -125,17 +125,19 @@ def refused(capsys, *arguments):
     return error
 
 
-def test_robustness_votes_of_other_records(with_votes, folder, whole, tmp_path, capsys):
+def test_robustness_votes_of_other_records(with_votes, records_dir, trained_run, tmp_path, capsys):
     mine, path, _ = with_votes
-    assert "not of fer2013.csv" in refused(capsys, *words(folder, whole, "--ferplus", path))
+    assert "not of fer2013.csv" in refused(
+        capsys, *words(records_dir, trained_run, "--ferplus", path)
+    )
     lines = path.read_text().splitlines()
     for kept, said in ((lines[:1] + lines[2:], "row 18: no such row"), (lines[:13], "row 13")):
         (tmp_path / "other.csv").write_text("\n".join(kept) + "\n")
-        told = refused(capsys, *words(mine, whole, "--ferplus", tmp_path / "other.csv"))
+        told = refused(capsys, *words(mine, trained_run, "--ferplus", tmp_path / "other.csv"))
         assert said in told and "other.csv" in told
 
 
-def test_robustness_errors_are_one_line(folder, whole, tmp_path, capsys):
+def test_robustness_errors_are_one_line(records_dir, trained_run, tmp_path, capsys):
     toy.write_records(tmp_path / "small", size=(24, 24))
     for more, said in (
         (("--run", "none"), "no such run"),
@@ -145,9 +147,9 @@ def test_robustness_errors_are_one_line(folder, whole, tmp_path, capsys):
         (("--ferplus", tmp_path / "no.csv"), "no.csv: cannot be read"),
         (("--json", tmp_path / "no" / "r.json"), "r.json: the folder is not there"),
     ):
-        assert said in refused(capsys, *words(folder, whole, *more))
+        assert said in refused(capsys, *words(records_dir, trained_run, *more))
 
 
-def test_robustness_json_on_standard_output_alone(folder, whole, capsys):
-    assert robustness.main(words(folder, whole, "--json", "-", "--run", "r:last2")) == 0
+def test_robustness_json_on_standard_output_alone(records_dir, trained_run, capsys):
+    assert robustness.main(words(records_dir, trained_run, "--json", "-", "--run", "r:last2")) == 0
     assert json.loads(capsys.readouterr().out)["checkpoints"] == ["r:6", "r:8"]

@@ -171,10 +171,12 @@ def test_list_shows_a_run_without_public_test(root, capsys):
     assert "one" in capsys.readouterr().out
 
 
-def test_prune_deletes_all_that_training_and_evaluation_wrote(folder, whole, tmp_path, capsys):
+def test_prune_deletes_all_that_training_and_evaluation_wrote(
+    records_dir, trained_run, tmp_path, capsys
+):
     for name in ("ckpt", "logs"):
-        shutil.copytree(whole / name / "r", tmp_path / name / "r")
-    words = ["--records", folder, "--run", "r", "--ckpt", tmp_path / "ckpt"]
+        shutil.copytree(trained_run / name / "r", tmp_path / name / "r")
+    words = ["--records", records_dir, "--run", "r", "--ckpt", tmp_path / "ckpt"]
     words = [str(word) for word in (*words, "--logs", tmp_path / "logs")]
     assert eval.main(words) == 0 and eval.main([*words, "--watch"]) == 0
     assert list((tmp_path / "logs" / "r").glob("watch/events*"))

@@ -44,8 +44,8 @@ class AtOnce(Executor):
 
 
 class TestCsvLayouts:
-    def test_read_returns_the_rows(self, nine):
-        images = read(nine)
+    def test_read_returns_the_rows(self, small_csv):
+        images = read(small_csv)
         for seed, image in enumerate(images):
             pixels, *rest = image_of(seed, seed + 1)
             np.testing.assert_array_equal(image.pixels, pixels)
@@ -53,19 +53,19 @@ class TestCsvLayouts:
             assert image.pixels.dtype == np.uint8 and image.where == "fer2013.csv"
         assert len(images) == 9
 
-    def test_examples_start_a_new_pass_each_time(self, nine):
-        source = readers.open_source(nine)
+    def test_examples_start_a_new_pass_each_time(self, small_csv):
+        source = readers.open_source(small_csv)
         first, second = list(source.examples()), list(source.examples())
         assert list(map(plain, first)) == list(map(plain, second))
         assert source.progress() == 1.0
 
-    def test_read_with_the_icml_layout(self, tmp_path, nine):
+    def test_read_with_the_icml_layout(self, tmp_path, small_csv):
         lines = ["emotion, Usage, pixels"]
         for seed in range(9):
             label, pixels, split = row_of(seed).split(",")
             lines.append(f"{label},{split},{pixels}")
         icml = written(tmp_path, "icml_face_data.csv", "\n".join(lines).encode())
-        assert list(map(plain, read(icml))) == list(map(plain, read(nine)))
+        assert list(map(plain, read(icml))) == list(map(plain, read(small_csv)))
 
     def test_open_without_usage_holds_out_a_tenth(self, tmp_path):
         lines = [",".join(row_of(seed).split(",")[:2]) for seed in range(140)]
@@ -102,11 +102,11 @@ class TestCsvLayouts:
         got = [plain(image) for image in read(path)]
         assert got == [plain(LabeledImage(*image_of(seed, seed + 1), "")) for seed in range(3)]
 
-    def test_read_with_lines_across_blocks(self, nine, monkeypatch):
-        whole = list(map(plain, read(nine)))
+    def test_read_with_lines_across_blocks(self, small_csv, monkeypatch):
+        whole = list(map(plain, read(small_csv)))
         for block in (10007, 16384):
             monkeypatch.setattr(fer2013_csv, "_BLOCK", block)
-            assert list(map(plain, read(nine))) == whole
+            assert list(map(plain, read(small_csv))) == whole
 
     def test_read_needs_no_memory_per_row(self, tmp_path, monkeypatch):
         monkeypatch.setattr(fer2013_csv, "ThreadPoolExecutor", AtOnce)
@@ -137,9 +137,9 @@ PACKED = {
 
 class TestCsvPackings:
     @pytest.mark.parametrize("name", PACKED)
-    def test_read_of_an_archive(self, name, nine, tmp_path):
+    def test_read_of_an_archive(self, name, small_csv, tmp_path):
         path = written(tmp_path, name, PACKED[name](csv_of()))
-        assert list(map(plain, read(path))) == list(map(plain, read(nine)))
+        assert list(map(plain, read(path))) == list(map(plain, read(small_csv)))
 
     def test_open_of_an_archive_names_the_member(self, tmp_path):
         path = written(tmp_path, "a.zip", zip_of({"x/train.csv": csv_of()}))

@@ -93,13 +93,13 @@ def test_targets_are_probabilities(counts, scheme, classes):
 
 
 @pytest.fixture
-def joined(tmp_path, nine):
+def joined(tmp_path, small_csv):
     """fer2013.csv of nine images with votes: (csv, votes' csv)."""
     rows = [AGREED, AGREED, AGREED, SPLIT_IN_TWO, SPLIT_IN_TWO, SPLIT_IN_TWO]
     rows += [NO_FACE, CONTEMPT, CONTEMPT]
     votes = tmp_path / "fer2013new.csv"
     votes.write_text(table(rows))
-    return nine, votes
+    return small_csv, votes
 
 
 def made(nine, votes, out, *words):

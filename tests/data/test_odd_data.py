@@ -60,9 +60,9 @@ def test_eval_of_odd_data_has_finite_results(name, tmp_path):
         assert 0 <= low <= figures["accuracy"] <= high <= 1
 
 
-def test_train_with_a_learning_rate_too_high_names_it(folder, tmp_path, capsys):
+def test_train_with_a_learning_rate_too_high_names_it(records_dir, tmp_path, capsys):
     settings = ("optimizer=sgd", "learning_rate=1e30", "schedule=constant")
-    assert train.main(toy.arguments(folder, tmp_path, settings=settings)) == 2
+    assert train.main(toy.arguments(records_dir, tmp_path, settings=settings)) == 2
     error = capsys.readouterr().err
     assert "became" in error and "--set learning_rate" in error
     assert run_folder.Run(tmp_path / "ckpt", "r").checkpoints() == []

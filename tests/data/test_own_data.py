@@ -95,8 +95,8 @@ class TestListFile:
         _, examples = self.examples(path, classes=("x", "y"))
         assert examples[1].reason == "label 'z', expected x, y"
 
-    def test_sniff_of_another_table(self, nine):
-        assert readers.open_source(nine).description["format"] == "fer2013_csv"
+    def test_sniff_of_another_table(self, small_csv):
+        assert readers.open_source(small_csv).description["format"] == "fer2013_csv"
 
 
 class TestArrays:
@@ -204,8 +204,8 @@ def test_parser_refuses_values(words, said, capsys):
     assert said in capsys.readouterr().err
 
 
-def test_open_source_names_an_option_the_format_lacks(nine, tmp_path, capsys):
-    words = [str(nine), "--out", str(tmp_path / "out"), "--size", "64"]
+def test_open_source_names_an_option_the_format_lacks(small_csv, tmp_path, capsys):
+    words = [str(small_csv), "--out", str(tmp_path / "out"), "--size", "64"]
     assert make_records.main(words) == 2
     assert "format fer2013_csv has no option --size" in capsys.readouterr().err
 
@@ -261,5 +261,5 @@ def test_make_records_to_predict_with_ten_classes_at_128x128(tmp_path, capsys, c
     assert "ign 7" in capsys.readouterr().out
 
 
-def test_read_of_a_csv_file(nine):
-    assert len(csv_files.read(nine)) == 9
+def test_read_of_a_csv_file(small_csv):
+    assert len(csv_files.read(small_csv)) == 9

@@ -23,14 +23,14 @@ class TestFinding:
     def test_open_source_without_a_path_is_synthetic(self):
         assert readers.open_source(None).description["format"] == "synthetic"
 
-    def test_open_source_finds_the_format(self, nine, tmp_path):
+    def test_open_source_finds_the_format(self, small_csv, tmp_path):
         written_images(tmp_path / "tree", {"angry/a.png": 0})
-        assert readers.open_source(nine).description["format"] == "fer2013_csv"
+        assert readers.open_source(small_csv).description["format"] == "fer2013_csv"
         assert readers.open_source(tmp_path / "tree").description["format"] == "folder"
 
-    def test_open_source_of_an_unknown_format_lists_the_known(self, nine):
+    def test_open_source_of_an_unknown_format_lists_the_known(self, small_csv):
         with pytest.raises(UserError, match="'fer'; known are auto, .*fer2013_csv, folder"):
-            readers.open_source(nine, "fer")
+            readers.open_source(small_csv, "fer")
 
     def test_open_source_of_a_missing_path(self, tmp_path):
         with pytest.raises(UserError, match="gone.csv: no such file"):
@@ -173,9 +173,9 @@ class TestFolder:
         with pytest.raises(UserError, match="no image in a class folder"):
             read(tmp_path)
 
-    def test_open_source_of_a_file_as_folder(self, nine):
+    def test_open_source_of_a_file_as_folder(self, small_csv):
         with pytest.raises(UserError, match="not a folder"):
-            readers.open_source(nine, "folder")
+            readers.open_source(small_csv, "folder")
 
     def test_read_of_unusable_images(self, tmp_path):
         written_images(tmp_path, {"sad/1.png": 0, "sad/2.jpg": 0, "sad/3.png": 0})

@@ -51,21 +51,21 @@ def test_choose_run_shipped_where_no_run_has_checkpoints(tmp_path):
 
 
 @pytest.mark.parametrize("which", ["last2", "latest", "4,8", "best"])
-def test_resolve_ensemble_run_which_equals_ensemble(whole, which):
-    found = ensembles.resolve_ensemble(whole / "ckpt", f"r:{which}")
-    assert found == ensembles.resolve_ensemble(whole / "ckpt", "r", which)
+def test_resolve_ensemble_run_which_equals_ensemble(trained_run, which):
+    found = ensembles.resolve_ensemble(trained_run / "ckpt", f"r:{which}")
+    assert found == ensembles.resolve_ensemble(trained_run / "ckpt", "r", which)
 
 
-def test_resolve_ensemble_default_is_best(whole):
-    best = run_folder.Run(whole / "ckpt", "r").best()
-    (member,) = ensembles.resolve_ensemble(whole / "ckpt", "r")
+def test_resolve_ensemble_default_is_best(trained_run):
+    best = run_folder.Run(trained_run / "ckpt", "r").best()
+    (member,) = ensembles.resolve_ensemble(trained_run / "ckpt", "r")
     assert (member.name, member.path) == (f"r:{best.step}", str(best.prefix))
 
 
 @pytest.mark.parametrize(("run", "ensemble"), [("r:last2", "last2"), ("r:best", "r:4,8")])
-def test_resolve_ensemble_checkpoints_chosen_twice(whole, run, ensemble):
+def test_resolve_ensemble_checkpoints_chosen_twice(trained_run, run, ensemble):
     with pytest.raises(UserError, match=f"--run {run} --ensemble {ensemble}: both choose"):
-        ensembles.resolve_ensemble(whole / "ckpt", run, ensemble)
+        ensembles.resolve_ensemble(trained_run / "ckpt", run, ensemble)
 
 
 def test_resolve_ensemble_shipped_is_one_checkpoint(tmp_path):
@@ -74,8 +74,8 @@ def test_resolve_ensemble_shipped_is_one_checkpoint(tmp_path):
             ensembles.resolve_ensemble(tmp_path, run, ensemble)
 
 
-def test_choose_members_says_which_and_why(whole):
-    root = whole / "ckpt"
+def test_choose_members_says_which_and_why(trained_run):
+    root = trained_run / "ckpt"
     chosen = ensembles.choose_members(root, "r:last2", None)
     assert chosen.name == "r" and names(chosen.members) == ["r:6", "r:8"]
     assert chosen.text == "run r (as asked): r:6, r:8"
@@ -83,14 +83,14 @@ def test_choose_members_says_which_and_why(whole):
     assert by_default.text == f"run r (the newest run under {root}): r:8"
 
 
-def test_evaluate_split_mean_of_members(folder, whole):
-    members = ensembles.resolve_ensemble(whole / "ckpt", "r", "last3")
-    faces = records.RecordSet(folder).read("PublicTest")
+def test_evaluate_split_mean_of_members(records_dir, trained_run):
+    members = ensembles.resolve_ensemble(trained_run / "ckpt", "r", "last3")
+    faces = records.RecordSet(records_dir).read("PublicTest")
     logits = ensembles.predict_logits(members, faces.images)
     assert logits.shape == (3, 1, 10, 7)
     each = calibration.probabilities(logits[:, 0])
     result, _, predicted, combined = ensembles.evaluate_split(
-        members, records.RecordSet(folder), "PublicTest", combine="mean", tta="none"
+        members, records.RecordSet(records_dir), "PublicTest", combine="mean", tta="none"
     )
     np.testing.assert_allclose(combined, each.mean(axis=0), rtol=1e-5)
     assert (predicted == combined.argmax(axis=1)).all()
@@ -98,24 +98,24 @@ def test_evaluate_split_mean_of_members(folder, whole):
     assert result["confusion"] == expected["confusion"]
 
 
-def test_evaluate_split_flip_averages_with_the_mirror_image(folder, whole):
-    members = ensembles.resolve_ensemble(whole / "ckpt", "r", "latest")
-    images = records.RecordSet(folder).read("PublicTest").images
+def test_evaluate_split_flip_averages_with_the_mirror_image(records_dir, trained_run):
+    members = ensembles.resolve_ensemble(trained_run / "ckpt", "r", "latest")
+    images = records.RecordSet(records_dir).read("PublicTest").images
     straight, mirrored, both = (
         ensembles.predict_logits(members, views, tta=tta)[0]
         for views, tta in ((images, "none"), (images[:, :, ::-1], "none"), (images, "flip"))
     )
     np.testing.assert_allclose(both, [straight[0], mirrored[0]], rtol=1e-5)
     _, _, _, combined = ensembles.evaluate_split(
-        members, records.RecordSet(folder), "PublicTest", combine="mean", tta="flip"
+        members, records.RecordSet(records_dir), "PublicTest", combine="mean", tta="flip"
     )
     np.testing.assert_allclose(combined, calibration.probabilities(both).mean(axis=0), rtol=1e-5)
 
 
-def test_evaluate_split_each_member_has_its_own_calibration(folder, whole):
-    record_set = records.RecordSet(folder)
-    entries = {e["step"]: e for e in run_folder.Run(whole / "ckpt", "r").history()}
-    members = ensembles.resolve_ensemble(whole / "ckpt", "r", "last2")
+def test_evaluate_split_each_member_has_its_own_calibration(records_dir, trained_run):
+    record_set = records.RecordSet(records_dir)
+    entries = {e["step"]: e for e in run_folder.Run(trained_run / "ckpt", "r").history()}
+    members = ensembles.resolve_ensemble(trained_run / "ckpt", "r", "last2")
     assert [list(m.calibration.temperatures) for m in members] == [
         entries[s]["temperatures"] for s in (6, 8)
     ]
@@ -134,8 +134,8 @@ def test_evaluate_split_each_member_has_its_own_calibration(folder, whole):
     assert loss < result["calibration"]["before"]["loss"] == pytest.approx(result["loss"])
 
 
-def test_predict_logits_uses_ema_weights(whole):
-    (member,) = ensembles.resolve_ensemble(whole / "ckpt", "r", "latest")
+def test_predict_logits_uses_ema_weights(trained_run):
+    (member,) = ensembles.resolve_ensemble(trained_run / "ckpt", "r", "latest")
     reader = storage.open_checkpoint(member.path)
     averages = weights.read_ema_weights(member.path)
     name = "fc1/kernel"
@@ -143,8 +143,8 @@ def test_predict_logits_uses_ema_weights(whole):
     assert not np.array_equal(averages[name], reader.get_tensor(name))
 
 
-def test_predict_logits_damaged_weights_named(whole, tmp_path):
-    (member,) = ensembles.resolve_ensemble(whole / "ckpt", "r", "latest")
+def test_predict_logits_damaged_weights_named(trained_run, tmp_path):
+    (member,) = ensembles.resolve_ensemble(trained_run / "ckpt", "r", "latest")
     values = weights.read_ema_weights(member.path)
     del values["conv1/gamma"]
     values["fc2/kernel"] = values["fc2/kernel"][:5]

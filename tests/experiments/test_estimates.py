@@ -29,8 +29,8 @@ def speeds(record_set, cache, *settings, precision="float32"):
     return estimates.speeds(trials(*settings), record_set, precision=precision, cache=cache)
 
 
-def test_speeds_are_measured_once(folder, tmp_path, measured):
-    record_set, cache = records.RecordSet(folder), tmp_path / "new" / "speed.json"
+def test_speeds_are_measured_once(records_dir, tmp_path, measured):
+    record_set, cache = records.RecordSet(records_dir), tmp_path / "new" / "speed.json"
     assert speeds(record_set, cache, "batch_size=16") == {"batch_size=16": SPEED}
     # Neither epochs nor the learning rate change how long a step takes; the batch size does.
     wanted = ("batch_size=16", "epochs=99", "learning_rate=0.5", "batch_size=8")
@@ -39,9 +39,9 @@ def test_speeds_are_measured_once(folder, tmp_path, measured):
 
 
 def test_speeds_of_another_machine_format_or_size_are_measured(
-    folder, tmp_path, measured, monkeypatch
+    records_dir, tmp_path, measured, monkeypatch
 ):
-    cache, record_set = tmp_path / "speed.json", records.RecordSet(folder)
+    cache, record_set = tmp_path / "speed.json", records.RecordSet(records_dir)
     speeds(record_set, cache, "epochs=1")
     speeds(record_set, cache, "epochs=1", precision="bfloat16")
     toy.write_records(tmp_path / "larger", images=48)
@@ -63,9 +63,9 @@ def test_speeds_of_another_machine_format_or_size_are_measured(
     ],
 )
 def test_speeds_pass_over_a_damaged_or_foreign_cache(
-    folder, tmp_path, measured, capsys, content, said
+    records_dir, tmp_path, measured, capsys, content, said
 ):
-    cache, record_set = tmp_path / "speed.json", records.RecordSet(folder)
+    cache, record_set = tmp_path / "speed.json", records.RecordSet(records_dir)
     if isinstance(content, bytes):
         cache.write_bytes(content)
     else:
@@ -77,8 +77,8 @@ def test_speeds_pass_over_a_damaged_or_foreign_cache(
     assert len(measured) == 1 and "note" not in capsys.readouterr().err
 
 
-def test_speeds_measured_before_an_interruption_are_kept(folder, tmp_path, monkeypatch):
-    cache, record_set = tmp_path / "speed.json", records.RecordSet(folder)
+def test_speeds_measured_before_an_interruption_are_kept(records_dir, tmp_path, monkeypatch):
+    cache, record_set = tmp_path / "speed.json", records.RecordSet(records_dir)
 
     def interrupted(recipe, *_, **__):
         if recipe.batch_size == 8:

@@ -54,7 +54,7 @@ def words(plan, records, root, *more):
 
 
 @pytest.fixture(scope="module")
-def done(folder, tmp_path_factory):
+def done(records_dir, tmp_path_factory):
     """(root, plan, epochs done when stopped, printed lines) of a sweep of two trials.
 
     It is stopped by SIGTERM while the first one trains, and started again.
@@ -62,7 +62,7 @@ def done(folder, tmp_path_factory):
     root = tmp_path_factory.mktemp("sweep")
     plan = written(root)
     run = run_folder.Run(root / "ckpt" / "toy", FIRST)
-    line = [sys.executable, "-m", "fer2013_tf.sweep", *words(plan, folder, root)]
+    line = [sys.executable, "-m", "fer2013_tf.sweep", *words(plan, records_dir, root)]
     child = subprocess.Popen(line, stdout=subprocess.DEVNULL)
     deadline = time.monotonic() + 120
     while len(run.history()) < 2 and time.monotonic() < deadline:
@@ -72,7 +72,7 @@ def done(folder, tmp_path_factory):
     reached = len(run.history())
     said = io.StringIO()
     with contextlib.redirect_stdout(said), unittest.mock.patch.object(step_rate, "SECONDS", 0.1):
-        assert sweep.main(words(plan, folder, root)) == 0
+        assert sweep.main(words(plan, records_dir, root)) == 0
     return root, plan, reached, said.getvalue()
 
 
@@ -101,25 +101,25 @@ def test_run_writes_trials_for_tensorboard(done):
     assert "_hparams_/session_start_info" in tags and "result/PublicTest" in tags
 
 
-def test_run_skips_what_is_done(done, folder, capsys):
+def test_run_skips_what_is_done(done, records_dir, capsys):
     root, plan, *_ = done
     before = {p: p.stat().st_mtime_ns for p in (root / "ckpt").rglob("model.ckpt*")}
-    assert sweep.main(words(plan, folder, root)) == 0
+    assert sweep.main(words(plan, records_dir, root)) == 0
     assert "nothing left to train" in capsys.readouterr().out
     assert before == {p: p.stat().st_mtime_ns for p in (root / "ckpt").rglob("model.ckpt*")}
 
 
-def test_run_refuses_results_of_another_plan(done, folder, capsys):
+def test_run_refuses_results_of_another_plan(done, records_dir, capsys):
     root, plan, *_ = done
     changed = plan.read_text().replace(f"epochs={EPOCHS}", "epochs=3")
     other = root / "other"
     other.mkdir()
     (other / "toy.toml").write_text(changed)
-    assert sweep.main(words(other / "toy.toml", folder, root)) == 2
+    assert sweep.main(words(other / "toy.toml", records_dir, root)) == 2
     assert "is of another recipe, seed or set of records" in capsys.readouterr().err
 
 
-def test_run_recognizes_results_of_earlier_names(done, folder, capsys):
+def test_run_recognizes_results_of_earlier_names(done, records_dir, capsys):
     root, plan, *_ = done
     path = root / "logs" / "toy" / FIRST / "result.json"
     before = path.read_bytes()
@@ -133,23 +133,23 @@ def test_run_recognizes_results_of_earlier_names(done, folder, capsys):
         ("fill_mode", "fill"),
     ):
         recipe[old] = recipe.pop(today)
-    data = records.load_manifest(folder)
+    data = records.load_manifest(records_dir)
     # As the version before hashed it.
     hashed = [recipe, 0, None, [data["classes"], data["size"], data["source"]["sha256"]]]
     text = json.dumps(hashed, sort_keys=True)
     content["fingerprint"] = hashlib.sha256(text.encode()).hexdigest()[:16]
     files.write_json(path, content)
     try:
-        assert sweep.main(words(plan, folder, root)) == 0
+        assert sweep.main(words(plan, records_dir, root)) == 0
         assert "nothing left to train" in capsys.readouterr().out
     finally:
         path.write_bytes(before)
 
 
-def test_dry_run_trains_nothing_and_measures_once(folder, tmp_path, capsys, monkeypatch):
+def test_dry_run_trains_nothing_and_measures_once(records_dir, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(step_rate, "SECONDS", 0.1)
     more = ["--dry-run", "--set", "epochs=7", "--name", "short"]
-    assert sweep.main(words(written(tmp_path), folder, tmp_path, *more)) == 0
+    assert sweep.main(words(written(tmp_path), records_dir, tmp_path, *more)) == 0
     first = capsys.readouterr()
     assert "plan short: a toy" in first.out and "2 trainings" in first.out
     # Progress with its rate and the time left.
@@ -157,7 +157,7 @@ def test_dry_run_trains_nothing_and_measures_once(folder, tmp_path, capsys, monk
     assert not (tmp_path / "ckpt").exists()
 
     monkeypatch.setattr(estimates, "measure", None)
-    assert sweep.main(words(written(tmp_path), folder, tmp_path, *more)) == 0
+    assert sweep.main(words(written(tmp_path), records_dir, tmp_path, *more)) == 0
     second = capsys.readouterr()
     assert "2 of 2 trials measured before" in second.out and "measuring" not in second.err
     table = [line for line in first.out.splitlines() if line.startswith("learning_rate")]
@@ -173,9 +173,9 @@ def test_dry_run_trains_nothing_and_measures_once(folder, tmp_path, capsys, monk
         ([], "no such plan"),
     ],
 )
-def test_main_refuses(folder, tmp_path, capsys, more, said):
+def test_main_refuses(records_dir, tmp_path, capsys, more, said):
     plan = written(tmp_path) if more else tmp_path / "gone.toml"
-    assert sweep.main(words(plan, folder, tmp_path, *more)) == 2
+    assert sweep.main(words(plan, records_dir, tmp_path, *more)) == 2
     assert said in capsys.readouterr().err
 
 
@@ -191,11 +191,11 @@ def test_run_resumes_a_stopped_training(done):
 
 
 @pytest.mark.slow
-def test_run_names_a_trial_that_fails_and_does_the_others(folder, tmp_path, capsys):
+def test_run_names_a_trial_that_fails_and_does_the_others(records_dir, tmp_path, capsys):
     plan = tmp_path / "toy.toml"
     text = PLAN.replace("[0.002, 0.00001]", "[1e30, 0.001]")
     plan.write_text(text.format(settings=[*toy.PLAIN, "epochs=1"]))
-    assert sweep.main(words(plan, folder, tmp_path)) == 2
+    assert sweep.main(words(plan, records_dir, tmp_path)) == 2
     error = capsys.readouterr().err
     assert "1 trials failed: learning_rate-1e-30" in error or "learning_rate-1e+30" in error
     assert len(pd.read_csv(tmp_path / "logs" / "toy" / "results.csv")) == 1
@@ -232,13 +232,15 @@ class TestCompare:
             *("--logs", str(root / "logs")),
         ]
 
-    def test_main_compares_every_run_that_has_checkpoints(self, done, folder, capsys, tmp_path):
+    def test_main_compares_every_run_that_has_checkpoints(
+        self, done, records_dir, capsys, tmp_path
+    ):
         out = tmp_path / "out"
         # A run that was begun, and has no checkpoint yet.
         empty = done[0] / "ckpt" / "toy" / "begun"
         (empty / "best").mkdir(parents=True)
         shutil.copy(empty.with_name(FIRST) / "recipe.json", empty)
-        assert compare.main(self.arguments(done, folder, "--out", str(out))) == 0
+        assert compare.main(self.arguments(done, records_dir, "--out", str(out))) == 0
         said = capsys.readouterr().out
         assert FIRST in said and "begun" not in said
         assert "383,479" in said and "McNemar" in said and "p = " in said
@@ -247,9 +249,11 @@ class TestCompare:
         content = (out / "compare.json").read_text()
         assert '"right_alone"' in content and '"macro_f1"' in content
 
-    def test_main_finds_no_difference_of_a_run_and_itself(self, done, folder, capsys, tmp_path):
+    def test_main_finds_no_difference_of_a_run_and_itself(
+        self, done, records_dir, capsys, tmp_path
+    ):
         runs = ["learning_rate-0.002", "learning_rate-0.002:latest"]
-        words = self.arguments(done, folder, *runs, "--out", str(tmp_path), "--tta", "flip")
+        words = self.arguments(done, records_dir, *runs, "--out", str(tmp_path), "--tta", "flip")
         assert compare.main(words) == 0
         assert "within noise" in capsys.readouterr().out
 
@@ -257,6 +261,6 @@ class TestCompare:
         "runs, said",
         [(["learning_rate-0.002"], "1 runs to compare"), (["a", "b"], "no such run")],
     )
-    def test_main_refuses(self, done, folder, capsys, runs, said):
-        assert compare.main(self.arguments(done, folder, *runs)) == 2
+    def test_main_refuses(self, done, records_dir, capsys, runs, said):
+        assert compare.main(self.arguments(done, records_dir, *runs)) == 2
         assert said in capsys.readouterr().err

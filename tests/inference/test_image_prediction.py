@@ -36,10 +36,10 @@ def words(root, *more):
     return [*map(str, more), "--run", "r", "--ckpt", str(root / "ckpt"), "--faces", "detect"]
 
 
-def test_predict_writes_every_face_of_every_image(whole, album, tmp_path, capsys):
+def test_predict_writes_every_face_of_every_image(trained_run, album, tmp_path, capsys):
     outputs = ("--csv", tmp_path / "f.csv", "--annotate", tmp_path / "a", "--overview")
     outputs += (tmp_path / "s.png", "--explain", tmp_path / "e")
-    assert predict.main(words(whole, album, *outputs, "--json", "-")) == 0
+    assert predict.main(words(trained_run, album, *outputs, "--json", "-")) == 0
     out, err = capsys.readouterr()
     lines = [json.loads(line) for line in out.splitlines()]
     faces = [(line["image"][len(str(album)) + 1 :], line["face"]) for line in lines]
@@ -66,19 +66,24 @@ def test_predict_writes_every_face_of_every_image(whole, album, tmp_path, capsys
     assert (tmp_path / "s.png").stat().st_size > 20_000
 
 
-def test_predict_text_names_each_face_and_its_place(whole, album, capsys):
-    assert predict.main(words(whole, album / "more" / "both.png", album / "more/coffee.jpg")) == 0
+def test_predict_text_names_each_face_and_its_place(trained_run, album, capsys):
+    assert (
+        predict.main(words(trained_run, album / "more" / "both.png", album / "more/coffee.jpg"))
+        == 0
+    )
     out = capsys.readouterr().out
     for number in (1, 2):
         assert re.search(rf"both\.png, face {number} of 2 \(\d+x\d+ at \d+,\d+\): \w+ \(", out)
     assert "coffee.jpg: no face found" in out
 
 
-def test_predict_with_many_bad_files_lists_some_and_reads_the_rest(whole, album, tmp_path, capsys):
+def test_predict_with_many_bad_files_lists_some_and_reads_the_rest(
+    trained_run, album, tmp_path, capsys
+):
     for number in range(25):
         (tmp_path / f"bad{number}.png").write_bytes(b"no image")
     Image.fromarray(data.astronaut()).save(tmp_path / "good.png")
-    assert predict.main(words(whole, tmp_path, "--json", "-")) == 2
+    assert predict.main(words(trained_run, tmp_path, "--json", "-")) == 2
     out, err = capsys.readouterr()
     assert len(out.splitlines()) == 1
     assert "25 of 26 images not read" in err and "... and 5 more" in err
@@ -118,14 +123,16 @@ def test_expand_of_empty_folders_and_patterns_is_refused(tmp_path):
         (["x.png", "--csv", "nowhere/f.csv"], "nowhere/f.csv: the folder is not there"),
     ],
 )
-def test_predict_with_options_that_do_not_go_together_fails(whole, capsys, more, said):
-    assert predict.main(words(whole, *more)) == 2
+def test_predict_with_options_that_do_not_go_together_fails(trained_run, capsys, more, said):
+    assert predict.main(words(trained_run, *more)) == 2
     assert said in capsys.readouterr().err
 
 
-def test_predict_without_a_detector_takes_the_center_and_says_so(whole, album, monkeypatch, capsys):
+def test_predict_without_a_detector_takes_the_center_and_says_so(
+    trained_run, album, monkeypatch, capsys
+):
     monkeypatch.setattr("fer2013_tf.faces.detectors.installed", lambda *_: False)
-    line = [str(album / "astronaut.png"), "--run", "r", "--ckpt", str(whole / "ckpt")]
+    line = [str(album / "astronaut.png"), "--run", "r", "--ckpt", str(trained_run / "ckpt")]
     assert predict.main([*line, "--json", "-"]) == 0
     out, err = capsys.readouterr()
     assert "the face detector is not installed" in err

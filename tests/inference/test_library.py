@@ -13,9 +13,9 @@ from tests import REPOSITORY
 PAGE = REPOSITORY / "docs" / "library.md"
 
 
-def test_library_page_examples_run(whole, tmp_path, monkeypatch, capsys):
+def test_library_page_examples_run(trained_run, tmp_path, monkeypatch, capsys):
     weights = tmp_path / "weights"
-    packed = ["--run", "r", "--ckpt", str(whole / "ckpt"), "--out", str(weights)]
+    packed = ["--run", "r", "--ckpt", str(trained_run / "ckpt"), "--out", str(weights)]
     assert ship.main(packed) == 0
     monkeypatch.setattr(weights_module, "SHIPPED", weights)
     monkeypatch.chdir(tmp_path)

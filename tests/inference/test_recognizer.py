@@ -19,8 +19,8 @@ ASTRONAUT, COFFEE = data.astronaut(), data.coffee()
 
 
 @pytest.fixture(scope="module")
-def recognizer(whole):
-    with Recognizer("r", ckpt=whole / "ckpt", faces="detect") as recognizer:
+def recognizer(trained_run):
+    with Recognizer("r", ckpt=trained_run / "ckpt", faces="detect") as recognizer:
         yield recognizer
 
 
@@ -57,8 +57,8 @@ def test_predict_from_threads_shares_one_session(recognizer):
         np.testing.assert_allclose(prediction.probabilities, alone[number % 2], atol=1e-6)
 
 
-def test_predict_with_ensemble_and_flip_averages(whole, recognizer):
-    how = {"ckpt": whole / "ckpt", "faces": "none"}
+def test_predict_with_ensemble_and_flip_averages(trained_run, recognizer):
+    how = {"ckpt": trained_run / "ckpt", "faces": "none"}
     with Recognizer("r", ensemble="last2", tta="flip", **how) as both:
         (prediction,) = both.predict(ASTRONAUT)
         logits = ensembles.predict_logits(both.members, prediction.crop[None], tta="flip")
@@ -68,8 +68,8 @@ def test_predict_with_ensemble_and_flip_averages(whole, recognizer):
     assert prediction.face.box == (0, 0, 512, 512)
 
 
-def test_predict_below_min_confidence_is_uncertain(whole):
-    with Recognizer("r", ckpt=whole / "ckpt", faces="center", min_confidence=0.999) as strict:
+def test_predict_below_min_confidence_is_uncertain(trained_run):
+    with Recognizer("r", ckpt=trained_run / "ckpt", faces="center", min_confidence=0.999) as strict:
         (prediction,) = strict.predict(ASTRONAUT)
     assert prediction.expression == predictions.UNCERTAIN
     assert prediction.predicted_class in prediction.classes
@@ -87,9 +87,9 @@ def test_predict_of_other_arrays_is_refused(recognizer, image):
 @pytest.mark.parametrize(
     "option", [{"faces": "all"}, {"alignment": "wide"}, {"detector": "eyes"}, {"tta": "turn"}]
 )
-def test_recognizer_with_unknown_options_names_the_known_ones(whole, option):
+def test_recognizer_with_unknown_options_names_the_known_ones(trained_run, option):
     with pytest.raises(UserError, match="not known; known: "):
-        Recognizer("r", ckpt=whole / "ckpt", **{"faces": "detect", **option})
+        Recognizer("r", ckpt=trained_run / "ckpt", **{"faces": "detect", **option})
 
 
 def test_recognizer_is_exported_without_importing_tensorflow():

@@ -39,10 +39,10 @@ def words(root, video, *more):
     return ["--video", str(video), "--run", "r", "--ckpt", str(root / "ckpt"), *map(str, more)]
 
 
-def test_predict_video_writes_rows_video_and_timeline(whole, video, tmp_path, capsys):
+def test_predict_video_writes_rows_video_and_timeline(trained_run, video, tmp_path, capsys):
     outputs = ("--annotate", tmp_path / "out.mp4", "--csv", tmp_path / "f.csv")
     outputs += ("--timeline", tmp_path / "t.png")
-    assert predict.main(words(whole, video, *outputs)) == 0
+    assert predict.main(words(trained_run, video, *outputs)) == 0
     out, err = capsys.readouterr()
     assert "track 1: 0.0 to 0.9 s, 24 frames: " in out and "track 2" not in out
     assert "24 frames of 320x240" in err and "frames per second" in err
@@ -63,14 +63,16 @@ def test_predict_video_writes_rows_video_and_timeline(whole, video, tmp_path, ca
     assert (tmp_path / "t.png").stat().st_size > 5000
 
 
-def test_predict_video_with_faces_none_takes_whole_frames(whole, video, tmp_path):
-    assert predict.main(words(whole, video, "--faces", "none", "--csv", tmp_path / "f.csv")) == 0
+def test_predict_video_with_faces_none_takes_whole_frames(trained_run, video, tmp_path):
+    assert (
+        predict.main(words(trained_run, video, "--faces", "none", "--csv", tmp_path / "f.csv")) == 0
+    )
     rows = list(csv.DictReader((tmp_path / "f.csv").open()))
     places = {(row["track"], row["left"], row["right"], row["bottom"]) for row in rows}
     assert len(rows) == FRAMES and places == {("1", "0", "320", "240")}
 
 
-def test_writer_that_lost_frames_raises(whole, video, tmp_path, monkeypatch):
+def test_writer_that_lost_frames_raises(trained_run, video, tmp_path, monkeypatch):
     def lose(writer):
         while writer._waiting.get() is not None:
             pass
@@ -86,19 +88,19 @@ def test_writer_that_lost_frames_raises(whole, video, tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_predict_video_json_has_an_object_per_face_and_frame(whole, video, capsys):
-    assert predict.main(words(whole, video, "--json", "-", "--smooth", "none")) == 0
+def test_predict_video_json_has_an_object_per_face_and_frame(trained_run, video, capsys):
+    assert predict.main(words(trained_run, video, "--json", "-", "--smooth", "none")) == 0
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert len(lines) == FRAMES and lines[0]["track"] == 1
 
 
-def test_predict_video_twice_gives_the_same_rows(whole, video, tmp_path):
+def test_predict_video_twice_gives_the_same_rows(trained_run, video, tmp_path):
     for name in ("a.csv", "b.csv"):
-        assert predict.main(words(whole, video, "--csv", tmp_path / name)) == 0
+        assert predict.main(words(trained_run, video, "--csv", tmp_path / name)) == 0
     assert (tmp_path / "a.csv").read_text() == (tmp_path / "b.csv").read_text()
 
 
-def test_predict_video_stopped_keeps_the_frames_so_far(whole, video, tmp_path, monkeypatch):
+def test_predict_video_stopped_keeps_the_frames_so_far(trained_run, video, tmp_path, monkeypatch):
     predict_frame, seen = following.Follower.predict, []
 
     def stopped(self, *arguments):
@@ -110,7 +112,7 @@ def test_predict_video_stopped_keeps_the_frames_so_far(whole, video, tmp_path, m
     monkeypatch.setattr(following.Follower, "predict", stopped)
     outputs = ("--annotate", tmp_path / "out.mp4", "--csv", tmp_path / "f.csv")
     outputs += ("--timeline", tmp_path / "t.png")
-    assert predict.main(words(whole, video, *outputs)) == 130
+    assert predict.main(words(trained_run, video, *outputs)) == 130
     assert len((tmp_path / "f.csv").read_text().splitlines()) == 10
     with video_files.open_video(tmp_path / "out.mp4") as written:
         assert len(list(written)) == 9
@@ -126,10 +128,12 @@ def test_predict_video_stopped_keeps_the_frames_so_far(whole, video, tmp_path, m
         ("text.mp4", "not a video OpenCV can read"),
     ],
 )
-def test_predict_video_of_no_video_fails(whole, tmp_path, monkeypatch, capfd, source, expected):
+def test_predict_video_of_no_video_fails(
+    trained_run, tmp_path, monkeypatch, capfd, source, expected
+):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "text.mp4").write_text("no video\n" * 100)
-    assert predict.main(words(whole, source)) == 2
+    assert predict.main(words(trained_run, source)) == 2
     err = capfd.readouterr().err
     assert f"--video {source}: {expected}" in err and len(err.strip().splitlines()) == 1
 
@@ -138,14 +142,16 @@ def test_predict_video_of_no_video_fails(whole, tmp_path, monkeypatch, capfd, so
     ("out", "expected"),
     [("video.txt", "name a file that ends in .mp4"), ("none/video.mp4", "the folder is not there")],
 )
-def test_predict_video_to_an_impossible_file_fails(whole, video, tmp_path, capsys, out, expected):
-    assert predict.main(words(whole, video, "--annotate", tmp_path / out)) == 2
+def test_predict_video_to_an_impossible_file_fails(
+    trained_run, video, tmp_path, capsys, out, expected
+):
+    assert predict.main(words(trained_run, video, "--annotate", tmp_path / out)) == 2
     assert expected in capsys.readouterr().err
 
 
-def test_predict_video_never_overwrites_its_input(whole, video, capsys):
+def test_predict_video_never_overwrites_its_input(trained_run, video, capsys):
     before = video.read_bytes()
-    assert predict.main(words(whole, video, "--annotate", video)) == 2
+    assert predict.main(words(trained_run, video, "--annotate", video)) == 2
     assert "is the input video" in capsys.readouterr().err
     assert video.read_bytes() == before
 
@@ -167,7 +173,9 @@ class Camera:
         pass
 
 
-def test_predict_camera_is_mirrored_and_shown_until_the_window_closes(whole, monkeypatch, capsys):
+def test_predict_camera_is_mirrored_and_shown_until_the_window_closes(
+    trained_run, monkeypatch, capsys
+):
     shown = []
 
     class Window:
@@ -184,18 +192,18 @@ def test_predict_camera_is_mirrored_and_shown_until_the_window_closes(whole, mon
     monkeypatch.setattr(video_files, "opencv", lambda: cv2)
     monkeypatch.setattr(cv2, "VideoCapture", lambda *_: Camera(200))
     monkeypatch.setattr("fer2013_tf.inference.window.Window", Window)
-    assert predict.main(words(whole, "0")) == 0
+    assert predict.main(words(trained_run, "0")) == 0
     assert len(shown) == 5 and "5 frames" in capsys.readouterr().err
     below = slice(200, 240)
     np.testing.assert_array_equal(shown[0][below, :100], frame(0)[below, ::-1][:, :100])
 
 
-def test_predict_camera_without_a_screen_fails(whole, monkeypatch, capsys):
+def test_predict_camera_without_a_screen_fails(trained_run, monkeypatch, capsys):
     monkeypatch.delenv("DISPLAY", raising=False)
     monkeypatch.setattr(cv2, "VideoCapture", lambda *_: Camera(5))
-    assert predict.main(words(whole, "0")) == 2
+    assert predict.main(words(trained_run, "0")) == 2
     assert "no screen to show the camera on" in capsys.readouterr().err
-    assert predict.main(words(whole, "0", "--no-window")) == 0
+    assert predict.main(words(trained_run, "0", "--no-window")) == 0
 
 
 def test_moved_follows_translation_rotation_and_scale():

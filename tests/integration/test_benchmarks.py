@@ -118,9 +118,9 @@ def test_follow_ends_at_the_limit_the_level_or_the_end(tmp_path):
         curve(ours, then="1 / 0")
 
 
-def test_repeated_multiplies_training_alone(folder, tmp_path):
-    dataset_scaling.repeated(folder, tmp_path, 3)
-    before, after = (records.RecordSet(where).read("Training") for where in (folder, tmp_path))
+def test_repeated_multiplies_training_alone(records_dir, tmp_path):
+    dataset_scaling.repeated(records_dir, tmp_path, 3)
+    before, after = (records.RecordSet(where).read("Training") for where in (records_dir, tmp_path))
     assert np.array_equal(after.images, np.concatenate([before.images] * 3))
     assert len(records.RecordSet(tmp_path).read("PublicTest").labels) == 10
 

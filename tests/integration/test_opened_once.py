@@ -29,12 +29,21 @@ def opened(monkeypatch):
     return counts
 
 
-def test_train_opens_the_records_once(folder, tmp_path, opened):
-    assert train.main(toy.arguments(folder, tmp_path, settings=("epochs=1",))) == 0
+def test_train_opens_the_records_once(records_dir, tmp_path, opened):
+    assert train.main(toy.arguments(records_dir, tmp_path, settings=("epochs=1",))) == 0
     assert opened == {"manifest": 1, "Training": 1, "PublicTest": 1}
 
 
-def test_eval_of_two_splits_opens_the_records_once(folder, whole, tmp_path, opened):
-    words = ["--run", "r", "--ckpt", whole / "ckpt", "--records", folder, "--logs", tmp_path]
+def test_eval_of_two_splits_opens_the_records_once(records_dir, trained_run, tmp_path, opened):
+    words = [
+        "--run",
+        "r",
+        "--ckpt",
+        trained_run / "ckpt",
+        "--records",
+        records_dir,
+        "--logs",
+        tmp_path,
+    ]
     assert eval.main([str(word) for word in words]) == 0
     assert opened == {"manifest": 1, "PublicTest": 1, "PrivateTest": 1}

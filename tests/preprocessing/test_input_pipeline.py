@@ -15,7 +15,7 @@ from tests import toy
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
+def records_dir(tmp_path_factory):
     folder = tmp_path_factory.mktemp("toy")
     toy.write_records(folder, images=40)
     return folder
@@ -38,22 +38,22 @@ def batches(folder, recipe, count, *, start=0, kind="tfdata", seed=3):
 
 
 @pytest.mark.parametrize("kind", ["tfdata", "queue"])
-def test_images_keep_their_labels(folder, kind):
-    faces = records.RecordSet(folder).read("Training")
+def test_images_keep_their_labels(records_dir, kind):
+    faces = records.RecordSet(records_dir).read("Training")
     known = {image.tobytes(): label for image, label in zip(faces.images, faces.labels)}
     plain = toy.recipe(*toy.PLAIN, "scaling=unit")
-    for images, labels in batches(folder, plain, 5, kind=kind):
+    for images, labels in batches(records_dir, plain, 5, kind=kind):
         assert images.shape == (16, 48, 48, 1) and images.dtype == np.float32
         for image, label in zip(np.rint(images[..., 0] * 255).astype(np.uint8), labels):
             assert known[image.tobytes()] == label
 
 
 @pytest.mark.parametrize("kind", ["tfdata", "queue"])
-def test_training_images_are_augmented(folder, kind):
-    faces = records.RecordSet(folder).read("Training")
+def test_training_images_are_augmented(records_dir, kind):
+    faces = records.RecordSet(records_dir).read("Training")
     known = {image.tobytes() for image in faces.images}
     turned = toy.recipe(*toy.PLAIN, "augment=rotate(0.5)", "scaling=unit")
-    ((images, _),) = batches(folder, turned, 1, kind=kind)
+    ((images, _),) = batches(records_dir, turned, 1, kind=kind)
     as_bytes = [i.tobytes() for i in np.rint(images[..., 0] * 255).astype(np.uint8)]
     assert not known & set(as_bytes)
 
@@ -72,20 +72,20 @@ def test_every_epoch_holds_each_image_once_in_another_order():
     assert all(abs(np.corrcoef(epoch[:-1], epoch[1:])[0, 1]) < 0.15 for epoch in epochs)
 
 
-def test_a_pipeline_started_later_meets_the_same_batches(folder):
+def test_a_pipeline_started_later_meets_the_same_batches(records_dir):
     recipe = toy.recipe("batch_size=16", "augment=flip(0.5) | rotate(0.3)")
-    whole = batches(folder, recipe, 6)
-    later = batches(folder, recipe, 2, start=4)
+    whole = batches(records_dir, recipe, 6)
+    later = batches(records_dir, recipe, 2, start=4)
     for (images, labels), (same_images, same_labels) in zip(whole[4:], later):
         np.testing.assert_array_equal(images, same_images)
         np.testing.assert_array_equal(labels, same_labels)
-    other = batches(folder, recipe, 1, seed=4)
+    other = batches(records_dir, recipe, 1, seed=4)
     assert not np.array_equal(other[0][0], whole[0][0])
 
 
-def test_a_batch_may_be_larger_than_the_split(folder):
+def test_a_batch_may_be_larger_than_the_split(records_dir):
     recipe = toy.recipe(*toy.PLAIN, "batch_size=100", "scaling=unit")
-    ((images, labels),) = batches(folder, recipe, 1)
+    ((images, labels),) = batches(records_dir, recipe, 1)
     counts = np.bincount(np.unique(images.reshape(100, -1), axis=0, return_inverse=True)[1].ravel())
     assert len(labels) == 100 and sorted(set(counts)) == [2, 3]
 
@@ -138,10 +138,10 @@ def test_a_constant_image_stays_finite():
     np.testing.assert_array_equal(got, black)
 
 
-def test_evaluation_is_fed_the_images_as_they_are(folder):
+def test_evaluation_is_fed_the_images_as_they_are(records_dir):
     """No augmentation, whatever the recipe has for training."""
     recipe = toy.recipe("augment=flip(1.0) | rotate(0.5) | translate(0.2)", "scaling=unit")
-    images = records.RecordSet(folder).read("PublicTest").images
+    images = records.RecordSet(records_dir).read("PublicTest").images
     data = {"classes": list("abcdefg"), "size": [48, 48], "mean": 100.0, "std": 50.0}
     evaluation = eval_graph.build_eval(recipe, data)
     fed = next(op for op in evaluation.graph.get_operations() if op.type == "Conv2D").inputs[0]
@@ -174,21 +174,21 @@ def damage(folder, tmp_path, change):
         (lambda shard: shard.write_bytes(shard.read_bytes()[:-7]), "expected"),
     ],
 )
-def test_a_missing_empty_or_truncated_shard_is_named(folder, tmp_path, kind, change, word):
-    copy, shard = damage(folder, tmp_path, change)
+def test_a_missing_empty_or_truncated_shard_is_named(records_dir, tmp_path, kind, change, word):
+    copy, shard = damage(records_dir, tmp_path, change)
     with pytest.raises(UserError) as caught:
         batches(copy, toy.recipe(), 1, kind=kind)
     assert str(shard) in str(caught.value) and word in str(caught.value)
 
 
 @pytest.mark.parametrize("kind", ["tfdata", "queue"])
-def test_a_flipped_byte_is_found(folder, tmp_path, kind):
+def test_a_flipped_byte_is_found(records_dir, tmp_path, kind):
     def flip_byte(shard):
         data = bytearray(shard.read_bytes())
         data[len(data) // 2] ^= 0xFF
         shard.write_bytes(bytes(data))
 
-    copy, shard = damage(folder, tmp_path, flip_byte)
+    copy, shard = damage(records_dir, tmp_path, flip_byte)
     with pytest.raises(UserError, match="damaged record"):
         batches(copy, toy.recipe(), 3, kind=kind)
 
@@ -259,6 +259,6 @@ def test_votes_are_learnt_by_the_scheme_and_others_left_out(tmp_path):
         learnt("most")
 
 
-def test_schemes_need_votes(folder):
+def test_schemes_need_votes(records_dir):
     with pytest.raises(UserError, match="no votes in these records"):
-        batches(folder, toy.recipe(*toy.PLAIN, "labels=majority"), 1)
+        batches(records_dir, toy.recipe(*toy.PLAIN, "labels=majority"), 1)

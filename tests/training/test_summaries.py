@@ -33,9 +33,9 @@ def test_a_net_with_few_maps_has_a_image_too():
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-def test_the_graph_is_drawn_a_box_a_layer_one_after_the_other(folder, precision):
+def test_the_graph_is_drawn_a_box_a_layer_one_after_the_other(records_dir, precision):
     net = train_graph.build_train(
-        records.RecordSet(folder), toy.recipe(), seed=0, precision=precision, use_fft_conv=True
+        records.RecordSet(records_dir), toy.recipe(), seed=0, precision=precision, use_fft_conv=True
     )
     drawn = summaries.readable_graph(net.graph, net.loss)
     chain = ["input", "conv1", "pool1", "conv2", "pool2", "conv3", "pool3"]

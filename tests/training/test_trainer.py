@@ -16,23 +16,23 @@ from tests import toy
 from tools import golden_lists
 
 
-def test_learns_a_few_images_by_heart(folder, tmp_path, capsys):
+def test_learns_a_few_images_by_heart(records_dir, tmp_path, capsys):
     settings = ("epochs=15", "ema_decay=0.5", "net.dense_units=512")
-    assert train.main(toy.arguments(folder, tmp_path, settings=settings)) == 0
+    assert train.main(toy.arguments(records_dir, tmp_path, settings=settings)) == 0
     history = run_folder.Run(tmp_path / "ckpt", "r").history()
     assert history[-1]["loss"] < 0.05 and history[-1]["train_accuracy"] == 1.0
     assert "epoch  15/15" in capsys.readouterr().out
 
 
-def test_the_queue_input_learns_them_too(folder, tmp_path):
+def test_the_queue_input_learns_them_too(records_dir, tmp_path):
     settings = ("epochs=12", "ema_decay=0.5", "net.dense_units=512")
-    words = toy.arguments(folder, tmp_path, "--input", "queue", settings=settings)
+    words = toy.arguments(records_dir, tmp_path, "--input", "queue", settings=settings)
     assert train.main(words) == 0
     assert run_folder.Run(tmp_path / "ckpt", "r").history()[-1]["loss"] < 0.2
 
 
-def test_what_a_run_leaves_behind(whole):
-    run = run_folder.Run(whole / "ckpt", "r")
+def test_what_a_run_leaves_behind(trained_run):
+    run = run_folder.Run(trained_run / "ckpt", "r")
     assert [c.step for c in run.checkpoints()] == [2, 4, 6, 8]
     history = run.history()
     assert [entry["step"] for entry in history] == [2, 4, 6, 8]
@@ -41,14 +41,14 @@ def test_what_a_run_leaves_behind(whole):
     recipe, settings = run.read()
     assert recipe.epochs == 4 and settings["seed"] == 0 and settings["precision"] == "float32"
     assert settings["data"]["classes"][0] == "angry" and settings["data"]["size"] == [48, 48]
-    assert (whole / "logs" / "r" / "curves.png").stat().st_size > 5000
+    assert (trained_run / "logs" / "r" / "curves.png").stat().st_size > 5000
     # TensorFlow's own list, which stays true where the folder is moved.
     assert tf.train.latest_checkpoint(str(run.folder)) == str(run.checkpoints()[-1].prefix)
-    assert str(whole) not in (run.folder / "checkpoint").read_text()
+    assert str(trained_run) not in (run.folder / "checkpoint").read_text()
 
 
-def test_a_checkpoint_holds_weights_slots_step_and_shadows(whole):
-    stored = toy.weights(whole)
+def test_a_checkpoint_holds_weights_slots_step_and_shadows(trained_run):
+    stored = toy.weights(trained_run)
     plain = {name for name in stored if "/" in name and not re.search("Momentum|Average", name)}
     listed = (golden_lists.FOLDER / "lenet.txt").read_text().split()
     assert plain == {line.split(":")[0] for line in listed}
@@ -59,22 +59,26 @@ def test_a_checkpoint_holds_weights_slots_step_and_shadows(whole):
     assert not np.array_equal(stored["fc1/kernel"], stored["fc1/kernel" + storage.EMA_SUFFIX])
 
 
-def test_the_same_seed_gives_the_same_weights_and_another_does_not(folder, whole, tmp_path):
-    assert train.main(toy.arguments(folder, tmp_path, settings=toy.EVERYTHING)) == 0
-    toy.assert_equal(toy.weights(whole), toy.weights(tmp_path))
+def test_the_same_seed_gives_the_same_weights_and_another_does_not(
+    records_dir, trained_run, tmp_path
+):
+    assert train.main(toy.arguments(records_dir, tmp_path, settings=toy.EVERYTHING)) == 0
+    toy.assert_equal(toy.weights(trained_run), toy.weights(tmp_path))
     assert (
         train.main(
-            toy.arguments(folder, tmp_path, "--seed", "1", "--fresh", settings=toy.EVERYTHING)
+            toy.arguments(records_dir, tmp_path, "--seed", "1", "--fresh", settings=toy.EVERYTHING)
         )
         == 0
     )
-    assert not np.array_equal(toy.weights(whole)["fc2/kernel"], toy.weights(tmp_path)["fc2/kernel"])
+    assert not np.array_equal(
+        toy.weights(trained_run)["fc2/kernel"], toy.weights(tmp_path)["fc2/kernel"]
+    )
 
 
-def test_more_epochs_and_changes_on_resume_are_noted(folder, tmp_path, capsys):
-    assert train.main(toy.arguments(folder, tmp_path, settings=("epochs=1",))) == 0
+def test_more_epochs_and_changes_on_resume_are_noted(records_dir, tmp_path, capsys):
+    assert train.main(toy.arguments(records_dir, tmp_path, settings=("epochs=1",))) == 0
     more = ("--set", "epochs=2", "--set", "learning_rate=0.0001")
-    assert train.main(toy.again(folder, tmp_path, *more)) == 0
+    assert train.main(toy.again(records_dir, tmp_path, *more)) == 0
     assert "from step 2 on: learning_rate = 0.0001 (was 0.001)" in capsys.readouterr().out
     recipe, settings = run_folder.Run(tmp_path / "ckpt", "r").read()
     assert recipe.epochs == 2 and recipe.learning_rate == 0.0001
@@ -86,30 +90,30 @@ def test_more_epochs_and_changes_on_resume_are_noted(folder, tmp_path, capsys):
     assert run_folder.Run(tmp_path / "ckpt", "r").history()[-1]["learning_rate"] < 0.0001
 
 
-def test_a_finished_run_has_nothing_left_to_do(folder, whole, capsys):
-    before = toy.weights(whole)
-    assert train.main(toy.again(folder, whole)) == 0
-    toy.assert_equal(before, toy.weights(whole))
+def test_a_finished_run_has_nothing_left_to_do(records_dir, trained_run, capsys):
+    before = toy.weights(trained_run)
+    assert train.main(toy.again(records_dir, trained_run)) == 0
+    toy.assert_equal(before, toy.weights(trained_run))
 
 
-def test_only_the_last_checkpoints_are_kept(folder, tmp_path):
-    words = toy.arguments(folder, tmp_path, "--keep", "2", settings=("epochs=3",))
+def test_only_the_last_checkpoints_are_kept(records_dir, tmp_path):
+    words = toy.arguments(records_dir, tmp_path, "--keep", "2", settings=("epochs=3",))
     assert train.main(words) == 0
     run = run_folder.Run(tmp_path / "ckpt", "r")
     assert [c.step for c in run.checkpoints()] == [4, 6]
     # Remembered, until another number is given.
-    assert train.main(toy.again(folder, tmp_path, "--set", "epochs=4")) == 0
+    assert train.main(toy.again(records_dir, tmp_path, "--set", "epochs=4")) == 0
     assert [c.step for c in run.checkpoints()] == [6, 8]
-    assert train.main(toy.again(folder, tmp_path, "--keep", "1", "--set", "epochs=5")) == 0
+    assert train.main(toy.again(records_dir, tmp_path, "--keep", "1", "--set", "epochs=5")) == 0
     assert [c.step for c in run.checkpoints()] == [10]
     assert len(storage.list_checkpoints(run.best_folder)) == 1
     assert not [file for file in run.folder.iterdir() if "-6." in file.name]
 
 
-def test_tensorboard_holds_what_is_promised(whole):
+def test_tensorboard_holds_what_is_promised(trained_run):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    events = EventAccumulator(str(whole / "logs" / "r"))
+    events = EventAccumulator(str(trained_run / "logs" / "r"))
     events.Reload()
     tags = events.Tags()
     assert {"loss/total", "loss/data", "loss/l2", "learning_rate"} <= set(tags["scalars"])
@@ -123,15 +127,15 @@ def test_tensorboard_holds_what_is_promised(whole):
     assert tags["graph"] and any("recipe" in tag for tag in tags["tensors"])
 
 
-def test_a_resumed_run_logs_each_step_once(folder, tmp_path):
+def test_a_resumed_run_logs_each_step_once(records_dir, tmp_path):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    assert train.main(toy.arguments(folder, tmp_path, settings=("epochs=3",))) == 0
+    assert train.main(toy.arguments(records_dir, tmp_path, settings=("epochs=3",))) == 0
     run = run_folder.Run(tmp_path / "ckpt", "r")
     for file in run.folder.glob("model.ckpt-6.*"):
         file.unlink()  # as if it had been killed before the third checkpoint
     time.sleep(1.1)  # event files are ordered by the second in their names
-    assert train.main(toy.again(folder, tmp_path)) == 0
+    assert train.main(toy.again(records_dir, tmp_path)) == 0
     events = EventAccumulator(str(tmp_path / "logs" / "r"))
     events.Reload()
     assert [event.step for event in events.Scalars("loss/total")] == [2, 4, 6]
@@ -150,19 +154,19 @@ def refused(words, capsys):
     "batch, word",
     [(16, r"a weight, activation or gradient became infinite"), (4, r"the loss became (nan|inf)")],
 )
-def test_numbers_that_are_not_finite_stop_the_run(folder, tmp_path, capsys, batch, word):
+def test_numbers_that_are_not_finite_stop_the_run(records_dir, tmp_path, capsys, batch, word):
     """With 2 steps an epoch the histograms meet them first, with 8 the loss."""
     settings = ("optimizer=sgd", "learning_rate=1e38", "schedule=constant", "net.norm=none")
-    words = toy.arguments(folder, tmp_path, settings=(*settings, f"batch_size={batch}"))
+    words = toy.arguments(records_dir, tmp_path, settings=(*settings, f"batch_size={batch}"))
     error = refused(words, capsys)
     assert re.search(word + r" at step \d+; last good checkpoint: none yet; .*learning_rate", error)
     assert not run_folder.Run(tmp_path / "ckpt", "r").checkpoints()
 
 
-def test_a_recipe_that_does_not_fit_lists_names_and_shapes(folder, whole, capsys):
-    error = refused(toy.again(folder, whole, "--set", "net.bias_with_bn=true"), capsys)
+def test_a_recipe_that_does_not_fit_lists_names_and_shapes(records_dir, trained_run, capsys):
+    error = refused(toy.again(records_dir, trained_run, "--set", "net.bias_with_bn=true"), capsys)
     assert "does not fit the checkpoint" in error and "conv1/bias" in error and "(64,)" in error
-    assert run_folder.Run(whole / "ckpt", "r").read()[0].net.count("bias_with_bn") == 0
+    assert run_folder.Run(trained_run / "ckpt", "r").read()[0].net.count("bias_with_bn") == 0
 
 
 @pytest.mark.parametrize(
@@ -174,49 +178,53 @@ def test_a_recipe_that_does_not_fit_lists_names_and_shapes(folder, whole, capsys
         ("net.activation=leaky_relu", "net"),
     ],
 )
-def test_what_checkpoints_are_evaluated_with_cannot_change(folder, whole, capsys, setting, key):
-    before = run_folder.Run(whole / "ckpt", "r").read()
-    error = refused(toy.again(folder, whole, "--set", setting, "--set", "epochs=5"), capsys)
+def test_what_checkpoints_are_evaluated_with_cannot_change(
+    records_dir, trained_run, capsys, setting, key
+):
+    before = run_folder.Run(trained_run / "ckpt", "r").read()
+    error = refused(
+        toy.again(records_dir, trained_run, "--set", setting, "--set", "epochs=5"), capsys
+    )
     assert f"run r: {key} cannot change once there are checkpoints; choose another" in error
-    assert run_folder.Run(whole / "ckpt", "r").read() == before
+    assert run_folder.Run(trained_run / "ckpt", "r").read() == before
 
 
-def test_dropout_may_change(folder, tmp_path):
-    assert train.main(toy.arguments(folder, tmp_path, settings=("epochs=1",))) == 0
+def test_dropout_may_change(records_dir, tmp_path):
+    assert train.main(toy.arguments(records_dir, tmp_path, settings=("epochs=1",))) == 0
     more = ("--set", "net.dropout_rates=(0.5, 0.5, 0.5)", "--set", "epochs=2")
-    assert train.main(toy.again(folder, tmp_path, *more)) == 0
+    assert train.main(toy.again(records_dir, tmp_path, *more)) == 0
 
 
 @pytest.mark.parametrize("wrong", ["bogus=1", "net=bogus", "scaling=bogus"])
-def test_fresh_deletes_nothing_for_what_is_refused(folder, whole, capsys, wrong):
-    before = toy.weights(whole)
-    refused(toy.again(folder, whole, "--fresh", "--set", wrong), capsys)
-    toy.assert_equal(before, toy.weights(whole))
-    assert list((whole / "logs" / "r").glob("events*"))
+def test_fresh_deletes_nothing_for_what_is_refused(records_dir, trained_run, capsys, wrong):
+    before = toy.weights(trained_run)
+    refused(toy.again(records_dir, trained_run, "--fresh", "--set", wrong), capsys)
+    toy.assert_equal(before, toy.weights(trained_run))
+    assert list((trained_run / "logs" / "r").glob("events*"))
 
 
-def test_a_folder_that_is_no_run_is_left_alone(folder, whole, tmp_path, capsys):
+def test_a_folder_that_is_no_run_is_left_alone(records_dir, trained_run, tmp_path, capsys):
     (tmp_path / "ckpt" / "r").mkdir(parents=True)
     (tmp_path / "ckpt" / "r" / "thesis.txt").touch()
     for more in ((), ("--fresh",)):
-        error = refused(toy.again(folder, tmp_path, *more), capsys)
+        error = refused(toy.again(records_dir, tmp_path, *more), capsys)
         assert "thesis.txt: in a folder that is no run" in error
     assert (tmp_path / "ckpt" / "r" / "thesis.txt").exists()
-    root = shutil.copytree(whole, tmp_path / "copy")
+    root = shutil.copytree(trained_run, tmp_path / "copy")
     (root / "ckpt" / "r" / "recipe.json").unlink()
-    assert "checkpoints without recipe.json" in refused(toy.again(folder, root), capsys)
+    assert "checkpoints without recipe.json" in refused(toy.again(records_dir, root), capsys)
 
 
-def test_another_recipe_or_other_records_are_refused(folder, whole, tmp_path, capsys):
-    error = refused(toy.again(folder, whole, "--recipe", "article"), capsys)
+def test_another_recipe_or_other_records_are_refused(records_dir, trained_run, tmp_path, capsys):
+    error = refused(toy.again(records_dir, trained_run, "--recipe", "article"), capsys)
     assert "holds recipe tiny, not article" in error
     toy.write_records(tmp_path, seed=9)
-    assert "not the records" in refused(toy.again(tmp_path, whole), capsys)
+    assert "not the records" in refused(toy.again(tmp_path, trained_run), capsys)
 
 
-def test_a_second_trainer_is_refused(folder, whole, capsys):
-    with run_folder.Run(whole / "ckpt", "r").lock():
-        error = refused(toy.again(folder, whole), capsys)
+def test_a_second_trainer_is_refused(records_dir, trained_run, capsys):
+    with run_folder.Run(trained_run / "ckpt", "r").lock():
+        error = refused(toy.again(records_dir, trained_run), capsys)
     assert f"another training (process {os.getpid()})" in error
 
 
@@ -239,8 +247,8 @@ def test_a_second_trainer_is_refused(folder, whole, capsys):
         (["--logs", __file__], "test_trainer.py"),
     ],
 )
-def test_what_a_user_can_get_wrong(folder, tmp_path, capsys, words, word):
-    base = ["--records", folder, "--ckpt", tmp_path / "c", "--logs", tmp_path / "l"]
+def test_what_a_user_can_get_wrong(records_dir, tmp_path, capsys, words, word):
+    base = ["--records", records_dir, "--ckpt", tmp_path / "c", "--logs", tmp_path / "l"]
     assert word in refused([*base, *words], capsys)
 
 
@@ -248,35 +256,36 @@ def test_what_a_user_can_get_wrong(folder, tmp_path, capsys, words, word):
     "words",
     [["--recipe", "bogus"], ["--set", "bogus=1"], ["--set", "net=bogus"], ["--records", "nowhere"]],
 )
-def test_train_leaves_no_folder_where_it_is_refused(folder, tmp_path, capsys, words):
+def test_train_leaves_no_folder_where_it_is_refused(records_dir, tmp_path, capsys, words):
     refused(
-        ["--records", folder, "--ckpt", tmp_path / "c", "--logs", tmp_path / "l", *words], capsys
+        ["--records", records_dir, "--ckpt", tmp_path / "c", "--logs", tmp_path / "l", *words],
+        capsys,
     )
     assert list(tmp_path.iterdir()) == []
 
 
-def test_train_announces_no_change_that_it_refuses(folder, whole, capsys):
-    refused(toy.again(folder, whole, "--set", "batch_size=8"), capsys)
+def test_train_announces_no_change_that_it_refuses(records_dir, trained_run, capsys):
+    refused(toy.again(records_dir, trained_run, "--set", "batch_size=8"), capsys)
     assert "batch_size = 8" not in capsys.readouterr().out
 
 
-def test_train_names_the_optimizer_that_was_changed(folder, whole, capsys):
-    error = refused(toy.again(folder, whole, "--set", "optimizer=adam"), capsys)
+def test_train_names_the_optimizer_that_was_changed(records_dir, trained_run, capsys):
+    error = refused(toy.again(records_dir, trained_run, "--set", "optimizer=adam"), capsys)
     assert "optimizer momentum, the recipe has adam" in error and "--warm-start" in error
     assert len(error.splitlines()) == 1
 
 
-def test_fresh_starts_over(folder, tmp_path):
-    assert train.main(toy.arguments(folder, tmp_path, settings=("epochs=2",))) == 0
-    assert train.main(toy.arguments(folder, tmp_path, "--fresh", settings=("epochs=1",))) == 0
+def test_fresh_starts_over(records_dir, tmp_path):
+    assert train.main(toy.arguments(records_dir, tmp_path, settings=("epochs=2",))) == 0
+    assert train.main(toy.arguments(records_dir, tmp_path, "--fresh", settings=("epochs=1",))) == 0
     run = run_folder.Run(tmp_path / "ckpt", "r")
     assert [c.step for c in run.checkpoints()] == [2]
     assert len(list((tmp_path / "logs" / "r").glob("events*"))) == 1
     assert json.loads((run.folder / "recipe.json").read_text())["changes"] == []
 
 
-def test_minutes_end_a_training_at_an_epoch_and_more_go_on(folder, tmp_path, capsys):
-    words = toy.arguments(folder, tmp_path, "--minutes", "0.00001", settings=("epochs=3",))
+def test_minutes_end_a_training_at_an_epoch_and_more_go_on(records_dir, tmp_path, capsys):
+    words = toy.arguments(records_dir, tmp_path, "--minutes", "0.00001", settings=("epochs=3",))
     assert train.main(words) == 0
     run = run_folder.Run(tmp_path / "ckpt", "r")
     assert [entry["epoch"] for entry in run.history()] == [1]
@@ -303,7 +312,7 @@ def test_without_public_test_the_newest_is_the_best(tmp_path, capsys):
     assert run.best().step == 8
 
 
-def test_plateau_lowers_the_rate_and_its_state_survives_a_stop(folder, tmp_path):
+def test_plateau_lowers_the_rate_and_its_state_survives_a_stop(records_dir, tmp_path):
     """Labels are random, so PublicTest soon stops rising; stopped and resumed is the same."""
     settings = (
         "schedule=plateau(factor=0.5, patience=1)",
@@ -312,10 +321,10 @@ def test_plateau_lowers_the_rate_and_its_state_survives_a_stop(folder, tmp_path)
         "epochs=5",
     )
     whole, parts = tmp_path / "whole", tmp_path / "parts"
-    assert train.main(toy.arguments(folder, whole, settings=settings)) == 0
+    assert train.main(toy.arguments(records_dir, whole, settings=settings)) == 0
     for epochs in (2, 5):
         more = (*settings[:-1], f"epochs={epochs}")
-        assert train.main(toy.arguments(folder, parts, settings=more)) == 0
+        assert train.main(toy.arguments(records_dir, parts, settings=more)) == 0
     rates = [
         [entry["learning_rate"] for entry in run_folder.Run(root / "ckpt", "r").history()]
         for root in (whole, parts)
@@ -325,6 +334,6 @@ def test_plateau_lowers_the_rate_and_its_state_survives_a_stop(folder, tmp_path)
     toy.assert_equal(toy.weights(whole), toy.weights(parts))
 
 
-def test_curves_have_the_cross_entropy_of_both_splits(whole):
-    for entry in run_folder.Run(whole / "ckpt", "r").history():
+def test_curves_have_the_cross_entropy_of_both_splits(trained_run):
+    for entry in run_folder.Run(trained_run / "ckpt", "r").history():
         assert 0 < entry["train_loss"] < 10 and 0 < entry["public_loss"] < 10

@@ -43,9 +43,9 @@ def astronaut(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def address(whole):
+def address(trained_run):
     """Of a page that predicts with the run "r"."""
-    with Recognizer("r", ckpt=whole / "ckpt", faces="detect") as recognizer:
+    with Recognizer("r", ckpt=trained_run / "ckpt", faces="detect") as recognizer:
         explainer = gradcam.Explainer(recognizer.members[0])
         application = server.app(recognizer, explainer, limit_mb=LIMIT_MB, per_minute=6000)
         listener, until = socket.create_server(("127.0.0.1", 0)), threading.Event()

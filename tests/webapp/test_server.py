@@ -24,8 +24,8 @@ LIMITS = {"limit_mb": 10, "per_minute": 600}
 
 
 @pytest.fixture(scope="module")
-def recognizer(whole):
-    with Recognizer("r", ckpt=whole / "ckpt", faces="detect") as recognizer:
+def recognizer(trained_run):
+    with Recognizer("r", ckpt=trained_run / "ckpt", faces="detect") as recognizer:
         yield recognizer
 
 
@@ -229,7 +229,7 @@ def words(whole, *more):
     return ["--run", "r", "--ckpt", str(whole / "ckpt"), "--port", "0", *more]
 
 
-def test_web_opens_the_page_and_ends_by_ctrl_c(whole, monkeypatch, capsys):
+def test_web_opens_the_page_and_ends_by_ctrl_c(trained_run, monkeypatch, capsys):
     got = []
 
     def visit(address):
@@ -241,15 +241,15 @@ def test_web_opens_the_page_and_ends_by_ctrl_c(whole, monkeypatch, capsys):
         threading.Thread(target=visit, args=(address,)).start()
 
     monkeypatch.setattr("webbrowser.open", browser)
-    assert web.main(words(whole, "--open")) == 130
+    assert web.main(words(trained_run, "--open")) == 130
     out, error = capsys.readouterr()
     assert out.startswith("ready: http://127.0.0.1:") and "warning" not in error
     assert "<title>Facial expressions" in got[0]
 
 
-def test_web_on_a_public_address_warns(whole, monkeypatch, capsys):
+def test_web_on_a_public_address_warns(trained_run, monkeypatch, capsys):
     monkeypatch.setattr(server, "serve", lambda application, listener: None)
-    assert web.main(words(whole, "--host", "0.0.0.0")) == 0
+    assert web.main(words(trained_run, "--host", "0.0.0.0")) == 0
     out, error = capsys.readouterr()
     assert "everybody who reaches this address" in error and "http://127.0.0.1:" in out
 
