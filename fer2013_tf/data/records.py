@@ -261,9 +261,9 @@ class Split:
         found = [indexes[file][place] for file, place in order]
         self._offset, self.labels, self.rows = np.array([entry[:3] for entry in found], np.int64).T
         votes = [entry.votes for entry in found]
-        no_votes = votes[0] is None
-        self.votes = None if no_votes else np.frombuffer(b"".join(votes), np.uint8)
-        self.votes = None if no_votes else self.votes.reshape(count, -1)
+        self.votes = None
+        if votes[0] is not None:
+            self.votes = np.frombuffer(b"".join(votes), np.uint8).reshape(count, -1)
 
     def __len__(self):
         return len(self.labels)

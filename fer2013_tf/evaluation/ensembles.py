@@ -16,7 +16,6 @@ from fer2013_tf.recipes import Recipe
 from fer2013_tf.utils import constants
 from fer2013_tf.utils.errors import UserError
 
-COMBINES = ("mean", "vote")
 DEFAULT_ENSEMBLE = "best"
 # Up to this many images per call latency counts, see `classifier.Classifier`.
 FEW = 4

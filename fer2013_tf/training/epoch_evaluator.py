@@ -14,13 +14,13 @@ from fer2013_tf.utils.errors import UserError
 class EpochEvaluator:
     """Evaluates EMA weights on PublicTest and on as many Training images.
 
-    history: the entries of history.json, oldest first. run: `run_folder.Run`. classifier: an open
-    `Classifier` of the recipe.
+    history: the entries of history.json, oldest first. run: `run_folder.Run`. watched: what
+    `watched_images` returns. classifier: an open `Classifier` of the recipe.
     """
 
-    def __init__(self, run, recipe, record_set, classifier, seed):
-        self.run, self.recipe, self.classifier = run, recipe, classifier
-        self.watched = watched_images(record_set, seed)
+    def __init__(self, run, recipe, watched, classifier):
+        self.run, self.recipe = run, recipe
+        self.watched, self.classifier = watched, classifier
         self.history = []
         self.best = -1.0
 

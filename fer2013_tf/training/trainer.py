@@ -27,8 +27,7 @@ class Trainer:
 
     def __init__(self, run, record_set, recipe, settings, *, logs, minutes=math.inf):
         """Build the graph. minutes: of training, in this process and those before it, at most."""
-        self.run, self.record_set = run, record_set
-        self.recipe, self.settings = recipe, settings
+        self.run, self.recipe, self.settings = run, recipe, settings
         self.logs, self.minutes = str(logs), minutes
         self.net = train_graph.build_train(
             record_set,
@@ -39,6 +38,8 @@ class Trainer:
             use_fft_conv=devices.fft_conv_pays(settings["precision"]),
         )
         self.epoch_steps = schedules.steps_per_epoch(recipe, settings["data"])
+        # Before anything of an earlier run is deleted: records that cannot be read end it here.
+        self.watched = epoch_evaluator.watched_images(record_set, settings["seed"])
         self._say_frozen()
 
     def check_fits(self):
@@ -55,9 +56,8 @@ class Trainer:
             Interrupts() as interrupts,
         ):
             step = self._restore(session)
-            seed = self.settings["seed"]
             evaluator = epoch_evaluator.EpochEvaluator(
-                self.run, self.recipe, self.record_set, classifier, seed
+                self.run, self.recipe, self.watched, classifier
             )
             evaluator.resume(step)
             self.net.pipeline.start(session)

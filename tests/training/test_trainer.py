@@ -264,6 +264,21 @@ def test_train_leaves_no_folder_where_it_is_refused(records_dir, tmp_path, capsy
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("split", ["Training", "PublicTest"])
+def test_fresh_leaves_the_run_where_the_records_are_damaged(
+    records_dir, trained_run, tmp_path, capsys, split
+):
+    root = shutil.copytree(trained_run, tmp_path / "root")
+    folder = shutil.copytree(records_dir, tmp_path / "records")
+    before = {path: path.read_bytes() for path in (root / "ckpt").rglob("model.ckpt*")}
+    (shard,) = folder.glob(f"{split}-*.tfrecord")
+    data = bytearray(shard.read_bytes())
+    data[500] ^= 1
+    shard.write_bytes(data)
+    assert "damaged record" in refused(toy.arguments(folder, root, "--fresh"), capsys)
+    assert before == {path: path.read_bytes() for path in (root / "ckpt").rglob("model.ckpt*")}
+
+
 def test_train_announces_no_change_that_it_refuses(records_dir, trained_run, capsys):
     refused(toy.again(records_dir, trained_run, "--set", "batch_size=8"), capsys)
     assert "batch_size = 8" not in capsys.readouterr().out
