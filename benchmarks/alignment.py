@@ -58,12 +58,12 @@ def relation(face, place):
 
 
 def _side(face):
-    left, top, right, bottom = face.box
+    left, top, right, bottom = face.raw_box
     return max(right - left, bottom - top)
 
 
 def _center(face):
-    left, top, right, bottom = face.box
+    left, top, right, bottom = face.raw_box
     return (left + right) / 2, (top + bottom) / 2
 
 

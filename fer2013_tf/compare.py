@@ -8,7 +8,7 @@ from pathlib import Path
 from fer2013_tf.data import records
 from fer2013_tf.evaluation import text_tables
 from fer2013_tf.experiments import run_comparison
-from fer2013_tf.utils import cli, constants, files
+from fer2013_tf.utils import cli, constants, files, outputs
 from fer2013_tf.utils.errors import UserError
 
 EXAMPLES = """\
@@ -21,6 +21,8 @@ examples:
 Writes compare.json, accuracy.png, curves.png and confusion.png to --out. For every two runs
 McNemar's test says whether their predictions of the same images differ by more than chance.
 """
+
+WRITTEN = ("compare.json", "accuracy.png", "curves.png", "confusion.png")
 
 
 def parser():
@@ -46,6 +48,7 @@ def parser():
         help="split to evaluate; choose by PublicTest (default: %(default)s)",
     )
     cli.add_tta(result)
+    cli.add_device(result)
     add("--out", metavar="DIR", help="where to write (default: LOGS/compare)")
     cli.add_folders(
         result,
@@ -53,6 +56,7 @@ def parser():
         "ckpt",
         logs="results go to DIR/compare",
     )
+    cli.add_overwrite(result)
     return result
 
 
@@ -61,16 +65,22 @@ def run(args):
     wanted = list(dict.fromkeys(args.runs or run_comparison.runs_with_checkpoints(args.ckpt)))
     if len(wanted) < 2:
         raise UserError(f"{args.ckpt}: {len(wanted)} runs to compare; name two or more")
+    out = Path(args.out or Path(args.logs) / "compare")
+    # The folder below --logs is this program's own.
+    outputs.check([outputs.Folder("--out", args.out, WRITTEN)], overwrite=args.overwrite)
     record_set = records.RecordSet(args.records)
     how = {"ckpt": args.ckpt, "tta": args.tta}
     compared = [run_comparison.measure(name, record_set, args.split, **how) for name in wanted]
     pairs = run_comparison.mcnemar_pairs(compared)
     title = records.split_titles(record_set.manifest)[args.split]
     print(text_tables.runs_table(compared, title))
+    for one in compared:
+        if one["classes_left_out"]:
+            left_out = ", ".join(one["classes_left_out"])
+            print(f"{one['name']}: left out {left_out}, the rest normalized\n")
     print(text_tables.pairs_table(pairs))
-    out = Path(args.out or Path(args.logs) / "compare")
     _write(out, compared, pairs, title)
-    print(f"wrote {out}: compare.json, accuracy.png, curves.png, confusion.png")
+    print(f"wrote {out}: {', '.join(WRITTEN)}")
     return 0
 
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from fer2013_tf import recipes
 from fer2013_tf.data import records
-from fer2013_tf.utils import cli, constants, files
+from fer2013_tf.utils import cli, constants, outputs
 from fer2013_tf.utils.errors import UserError
 
 EXAMPLES = """\
@@ -15,11 +15,16 @@ examples:
   python -m fer2013_tf.contact_sheet                          as recipe lenet augments
   python -m fer2013_tf.contact_sheet --recipe blocks --out blocks.png
   python -m fer2013_tf.contact_sheet --set "augment=cutout(side=16) | noise(20.0)"
+  python -m fer2013_tf.contact_sheet --recipe blocks --rows 182,3139,3981
+  python -m fer2013_tf.contact_sheet --rows 1,2 --set augment=none --set blur=0.7 --columns 1
 
-Each row is one image: as it is, then augmented, as the net meets it before it is standardized.
+Each row is one image: as it is, then preprocessed and augmented, as the net meets it before it is
+standardized.
 The sheet shows images of your data; mind its terms before you publish it.
 """
 MOST = 12
+# Rows that may be asked for.
+MOST_ASKED = 32
 
 
 def parser():
@@ -37,7 +42,9 @@ def parser():
     add("--out", metavar="FILE.png", default="augmented.png", help=written)
     add("--columns", type=int, metavar="N", default=8, help="versions of each (default: 8)")
     add("--seed", type=int, metavar="N", default=0, help="seed of random values (default: 0)")
+    cli.add_rows(result, "one image per class of Training, at random")
     cli.add_folders(result, "records")
+    cli.add_overwrite(result)
     return result
 
 
@@ -45,18 +52,32 @@ def run(args):
     """Draw what `args` (see `parser`) asks for. Return the exit status."""
     if not 1 <= args.columns <= 32:
         raise UserError(f"--columns {args.columns}: give 1 to 32")
-    files.check_folders(args.out)
+    if len(args.rows or ()) > MOST_ASKED:
+        raise UserError(f"--rows: {len(args.rows)} images; give up to {MOST_ASKED}")
+    outputs.check([outputs.File("--out", args.out)], overwrite=args.overwrite)
     recipe = recipes.with_settings(recipes.load(args.recipe), args.settings)
     record_set = records.RecordSet(args.records)
     classes = record_set.manifest["classes"]
-    images, labels = _one_per_class(record_set, classes, args.seed)
+    if args.rows:
+        images, labels, _ = record_set.read_rows(args.rows)[0]
+        titles = [f"{classes[label]}\nrow {row}" for label, row in zip(labels, args.rows)]
+    else:
+        images, labels = _one_per_class(record_set, classes, args.seed)
+        titles = [classes[label] for label in labels]
     versions = _augmented(images, recipe, args.columns, args.seed)
     from fer2013_tf.visualization import comparison
 
-    titles = [classes[label] for label in labels]
-    comparison.contact_sheet(images, versions, titles, args.out, recipe.augment)
-    print(f"{len(titles)} images, {args.columns} versions of each: {args.out}")
+    comparison.contact_sheet(images, versions, titles, args.out, _heading(recipe))
+    shown = cli.counted(len(titles), "image"), cli.counted(args.columns, "version")
+    print(f"{', '.join(shown)} of each: {args.out}")
     return 0
+
+
+def _heading(recipe):
+    """Return what is done to the images."""
+    steps = [f"blur of {recipe.blur:g} pixels"] if recipe.blur else []
+    steps += ["equalizing"] if recipe.equalize else []
+    return " | ".join([*steps, recipe.augment])
 
 
 def _one_per_class(record_set, classes, seed):
@@ -75,8 +96,7 @@ def _augmented(images, recipe, columns, seed):
 
     repeated = np.repeat(images, columns, axis=0)
     with tf.Graph().as_default(), tf.Session() as session:
-        fed = tf.constant(repeated)
-        fed = image_ops.equalize(fed) if recipe.equalize else fed
+        fed = image_ops.preprocess(tf.constant(repeated), recipe)
         seeds = tf.constant([seed, 0], tf.int64)
         pixels = augment.apply(fed, recipe.augment, seed=seeds, fill_mode=recipe.fill_mode)
         made = session.run(tf.cast(tf.round(pixels), tf.uint8))

@@ -1,14 +1,14 @@
 """Evaluate checkpoints and ensembles on TFRecords: `python -m fer2013_tf.eval`."""
 
 import argparse
-import os
 import sys
 from pathlib import Path
 
 from fer2013_tf.checkpoints import run_folder
 from fer2013_tf.data import records
-from fer2013_tf.utils import cli, constants, files
+from fer2013_tf.utils import cli, constants, devices
 from fer2013_tf.utils.errors import UserError
+from fer2013_tf.utils.outputs import check
 
 EXAMPLES = """\
 examples:
@@ -20,7 +20,8 @@ examples:
   python -m fer2013_tf.eval --run lenet --watch              beside a running training
 
 Evaluation uses the EMA weights, in float32. Choose settings by PublicTest; PrivateTest is the one
-to report.
+to report. On PublicTest an ensemble, or flipping, is calibrated too, for all commands
+(docs/calibration.md).
 """
 HELD_OUT = (constants.PUBLIC_TEST, constants.PRIVATE_TEST)
 # What --watch cannot be combined with: destination -> option.
@@ -85,6 +86,7 @@ def _add_outputs(group):
         metavar="FILE.png",
         help="plot the most confident mistakes; of several splits, each to FILE-SPLIT.png",
     )
+    cli.add_overwrite(group)
 
 
 def run(args):
@@ -93,20 +95,46 @@ def run(args):
         return _watch(args)
     from fer2013_tf.evaluation import ensembles, outputs
 
-    files.check_folders(args.json, args.predictions, args.mistakes)
     say = outputs.text_printer(args.json)
     chosen = ensembles.choose_members(args.ckpt, args.run, args.ensemble)
     say(chosen.text)
     record_set = records.RecordSet(args.records)
+    chosen = _for_records(chosen, record_set, say)
     titles = records.split_titles(record_set.manifest)
+    _check_outputs(args, titles)
     how = {"combine": args.combine, "tta": args.tta}
     splits = {}
     for split in _splits(args.splits, record_set, say):
-        evaluation = ensembles.evaluate_split(chosen.members, record_set, split, **how)
+        evaluation = ensembles.evaluate_split(chosen.members, record_set, split, **how, fit=True)
         splits[titles[split]] = evaluation.result
         _report(args, chosen, titles[split], evaluation, say)
     outputs.write_json(args.json, {**_description(chosen), **how, "splits": splits})
     return 0
+
+
+def _for_records(chosen, record_set, say):
+    """Return the weights `ensembles.Chosen` with the records' classes; say which are left out."""
+    from fer2013_tf.evaluation import ensembles
+
+    chosen = chosen._replace(members=ensembles.for_records(chosen.members, record_set))
+    if note := ensembles.classes_note(chosen.members):
+        say(note)
+    return chosen
+
+
+def _check_outputs(args, titles):
+    """Raise UserError where an output would destroy something. titles: {split: its title}."""
+    from fer2013_tf.evaluation import outputs
+
+    declared = [outputs.json_file(args.json)]
+    for option, path in (("--predictions", args.predictions), ("--mistakes", args.mistakes)):
+        written = [titles[split] for split in args.splits or HELD_OUT]
+        declared += outputs.files_for_splits(option, path, written, alone=_alone(args))
+    check(declared, overwrite=args.overwrite)
+
+
+def _alone(args):
+    return len(set(args.splits or ())) == 1
 
 
 def _description(chosen):
@@ -114,13 +142,17 @@ def _description(chosen):
         "run": chosen.name,
         "recipe": chosen.members[0].recipe.name,
         "checkpoints": [member.name for member in chosen.members],
+        "classes_left_out": {m.name: m.kept.left_out for m in chosen.members if m.kept},
     }
 
 
 def _splits(wanted, record_set, say):
-    """Return the splits to evaluate: those wanted, else the held-out ones that have images."""
+    """Return the splits to evaluate: those wanted, else the held-out ones that have images.
+
+    PublicTest comes first: what it calibrates holds for the others.
+    """
     if wanted:
-        return list(dict.fromkeys(wanted))
+        return sorted(dict.fromkeys(wanted), key=lambda split: split != constants.PUBLIC_TEST)
     filled = [split for split in HELD_OUT if record_set.size(split)]
     for split in HELD_OUT:
         if split not in filled:
@@ -133,17 +165,25 @@ def _report(args, chosen, split, evaluation, say):
     from fer2013_tf.evaluation import text_tables
 
     result, members = evaluation.result, chosen.members
-    classes = members[0].data["classes"]
+    classes = members[0].classes
     title = members[0].name if len(members) == 1 else f"ensemble of {len(members)}"
     title = f"{split}: {title}{', flip' if args.tta == 'flip' else ''}"
     say("\n" + text_tables.table(result, classes, title))
     if len(members) > 1:
         say(text_tables.members_table(result["members"], result["accuracy"]))
     say(text_tables.calibration_line(result["calibration"]))
-    if all(member.calibration.temperatures == (1.0,) for member in members):
-        say("no temperatures were fitted for these weights; training again fits them")
+    if not result["calibration"]["fitted"]:
+        say(_unfitted_note(args, members))
     _plot(Path(args.logs) / chosen.name, split, evaluation, classes, title, say)
     _write_optional(args, split, evaluation, classes, say)
+
+
+def _unfitted_note(args, members):
+    from fer2013_tf.evaluation import combinations, ensembles
+
+    run, _ = ensembles.choose_run(args.ckpt, args.run)
+    how = {"ckpt": args.ckpt, "run": run, "ensemble": args.ensemble}
+    return combinations.unfitted_note(members, args.tta, **how)
 
 
 def _plot(logs, split, evaluation, classes, title, say):
@@ -163,7 +203,7 @@ def _write_optional(args, split, evaluation, classes, say):
     from fer2013_tf.evaluation import outputs
     from fer2013_tf.visualization import confusion
 
-    alone = len(set(args.splits or ())) == 1
+    alone = _alone(args)
     if args.predictions:
         path = outputs.path_for_split(args.predictions, split, alone=alone)
         outputs.write_predictions(path, evaluation, classes)
@@ -182,7 +222,7 @@ def _watch(args):
         if getattr(args, name) != defaults.get_default(name):
             raise UserError(f"--watch: evaluates single checkpoints on PublicTest; no --{option}")
     # A training beside this one keeps the accelerator to itself.
-    os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
+    devices.use(args.device or devices.CPU)
     from fer2013_tf.training import watch
 
     watched = _watched_run(args.ckpt, args.run)

@@ -9,7 +9,8 @@ import sys
 from pathlib import Path
 
 from fer2013_tf.data import ferplus, making, readers, records, sinks, splits, statistics
-from fer2013_tf.utils import archives, cli, constants
+from fer2013_tf.data.readers import split_names
+from fer2013_tf.utils import archives, cli, constants, outputs
 from fer2013_tf.utils.errors import UserError
 
 EXAMPLES = """\
@@ -31,6 +32,12 @@ out; first_rows(24000) of Training, its other rows are PublicTest; train_val, Tr
 PublicTest together; fold(2, folds=5) of Training and PublicTest.
 """
 
+# Options without a part in what the records hold, and those that are compared otherwise: the source
+# and FER+'s votes by their digests, the format by its name, the images by their list. Every other
+# option is compared before "made from this source already".
+NOT_COMPARED = {"source", "format", "ferplus", "images", "max_unpacked"}
+NOT_COMPARED |= {"out", "force", "verbose", "overwrite"}
+
 
 def parser():
     """Return the command line's parser."""
@@ -42,7 +49,7 @@ def parser():
     )
     _add_source_options(result.add_argument)
     _add_label_options(result.add_argument)
-    _add_output_options(result.add_argument)
+    _add_output_options(result)
     cli.renamed(result, {"--split": "--resplit", "--colour": "--color"})
     return result
 
@@ -71,7 +78,15 @@ def _add_label_options(add):
         "--classes",
         type=_names,
         metavar="A,B,C",
-        help="names in the order of the labels, or fer2013 or ferplus (default: the source's)",
+        help="names in the order of the labels, LABEL=NAME for each, such as 1=surprise,2=fear, "
+        "or fer2013 or ferplus (default: the source's)",
+    )
+    add(
+        "--split-names",
+        type=_split_names,
+        metavar="NAME=SPLIT,...",
+        help="what folders of a tree are: NAME=train, =valid, =test, or =none to leave it out "
+        "(default: as their words say, such as Training, 2_test, FER2013Valid)",
     )
     add(
         "--resplit",
@@ -87,12 +102,12 @@ def _add_label_options(add):
         "--ferplus-classes",
         type=int,
         choices=tuple(ferplus.CLASSES),
-        default=8,
         help="8 expressions, 10 with unknown and NF, or FER2013's 7 (default: 8)",
     )
 
 
-def _add_output_options(add):
+def _add_output_options(parser):
+    add = parser.add_argument
     add("--out", metavar="DIR", default="tfrecords", help="where to write (default: %(default)s)")
     add("--shards", type=_positive, metavar="N", default=1, help="files per split (default: 1)")
     add(
@@ -101,6 +116,7 @@ def _add_output_options(add):
         help=f"also write the images as PNG, and {sinks.LABEL_LIST}, to DIR",
     )
     add("--force", action="store_true", help="make the records even if nothing has changed")
+    cli.add_overwrite(parser)
 
 
 def _positive(text):
@@ -115,6 +131,13 @@ def _names(text):
     if not all(names) or len(set(names)) < max(2, len(names)):
         raise argparse.ArgumentTypeError(f"{text!r}: give two different names or more")
     return names
+
+
+def _split_names(text):
+    try:
+        return split_names.parse_given(text)
+    except UserError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _size(text):
@@ -142,8 +165,9 @@ def run(args):
     """
     _check_folders(args)
     source = _open_source(args)
-    what = {"made_with": _made_with(args), "images": args.images}
-    if not args.force and making.is_made(source, args.out, **what):
+    what = {"made_with": made_with(args), "images": args.images}
+    defaults = made_with(cli.completed(parser()).parse_args([]))
+    if not args.force and making.is_made(source, args.out, defaults=defaults, **what):
         print(f"{args.out}: made from this source already, nothing to do (--force makes it again)")
         return
     manifest, bad_rows = making.make(source, args.out, name=args.source, **what)
@@ -151,17 +175,28 @@ def run(args):
     from fer2013_tf.visualization import class_counts
 
     class_counts.chart(manifest["counts"], Path(args.out) / making.CHART)
-    _report(args, manifest, bad_rows)
+    _report(args, source, manifest, bad_rows)
 
 
 def _check_folders(args):
-    for option, folder in (("--out", args.out), ("--images", args.images)):
-        if folder and Path(folder).exists() and not Path(folder).is_dir():
-            raise UserError(f"{option} {folder}: is a file; name a folder")
+    """Raise UserError where what is written would destroy something, or be read the next time."""
+    kept = {records.MANIFEST, making.CHART}
+    declared = [
+        outputs.Folder("--out", args.out, kept, known=records.are_in(args.out)),
+        outputs.Folder("--images", args.images, {sinks.LABEL_LIST}),
+    ]
+    read = [path for path in (args.source, args.ferplus) if path]
+    outputs.check(declared, read, overwrite=args.overwrite)
+    if args.images and args.source and _is_in(args.images, args.source):
+        raise UserError(f"--images {args.images}: in the folder that is read; name one beside it")
+
+
+def _is_in(path, folder):
+    return Path(path).resolve().is_relative_to(Path(folder).resolve())
 
 
 def _open_source(args):
-    source = making.open_source(
+    return making.open_source(
         args.source,
         args.format,
         votes=args.ferplus,
@@ -171,36 +206,28 @@ def _open_source(args):
         classes=args.classes,
         resize=args.size,
         color=args.color,
+        split_names=args.split_names,
         max_unpacked=args.max_unpacked and int(args.max_unpacked * 2**30),
     )
-    if args.ferplus:
-        left_out = source.description["ferplus"]["left_out"]
-        print(f"FER+: {left_out} images left out: too few votes agree, or most are for no class")
-        if args.ferplus_classes == 7:
-            print("FER+: images of contempt are among them, as it is none of FER2013's classes")
-    return source
 
 
-def _made_with(args):
-    """Return the options that change the records, as the manifest keeps them."""
-    return {
-        "shards": args.shards,
-        "skip_bad": args.skip_bad,
-        "size": args.size and list(args.size),
-        "color": args.color,
-        "split": args.resplit,
-        "seed": args.seed,
-    }
+def made_with(args):
+    """Return all options but those NOT_COMPARED, as the manifest keeps them."""
+    return {name: value for name, value in vars(args).items() if name not in NOT_COMPARED}
 
 
-def _report(args, manifest, bad_rows):
-    """Print the counts, what is odd in them, and what was written where."""
+def _report(args, source, manifest, bad_rows):
+    """Print what the reader decided, the counts, what is odd in them, what was written where."""
+    lines = [*source.notes, *ferplus.summary(manifest["source"])]
+    print("".join(cli.printable(line) + "\n" for line in lines), end="")
     counts = statistics.table(manifest["counts"])
-    print(counts, statistics.summary(manifest), bad_rows.text(), sep="\n", end="")
+    empty = statistics.without_training(manifest["counts"])
+    print(counts, empty + statistics.summary(manifest), bad_rows.text(), sep="\n", end="")
     size = sum(shard["bytes"] for shards in manifest["shards"].values() for shard in shards)
     print(f"wrote {args.out}: {size / 1e6:.1f} MB of records, {records.MANIFEST}, {making.CHART}")
     if args.images:
-        print(f"wrote {args.images}: {manifest['report']['faces']} images, {sinks.LABEL_LIST}")
+        count = cli.counted(manifest["report"]["faces"], "image")
+        print(f"wrote {args.images}: {count}, {sinks.LABEL_LIST}")
 
 
 def main(argv=None):

@@ -1,12 +1,13 @@
 """Predict expressions of faces in images, a video, the camera: `python -m fer2013_tf.predict`."""
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
 from fer2013_tf.faces import detectors, tracking
 from fer2013_tf.inference import options
-from fer2013_tf.inference.recognizer import FACES_CHOICES, Recognizer
+from fer2013_tf.inference.recognizer import Recognizer
 from fer2013_tf.utils import cli, devices
 from fer2013_tf.utils.errors import UserError
 
@@ -23,6 +24,8 @@ examples:
   python -m fer2013_tf.predict face.png --faces none           the image is a cropped face
   python -m fer2013_tf.predict people.jpg --overview overview.png --explain inside
   python -m fer2013_tf.predict people.jpg --run lenet --ensemble last5 --tta flip
+  python -m fer2013_tf.predict people.jpg --run new --compare old --overview both.png
+  python -m fer2013_tf.predict --records tfrecords --rows 17,205     images of the set itself
   python -m fer2013_tf.predict --video video.mp4 --annotate annotated.mp4 --timeline timeline.png
   python -m fer2013_tf.predict --video 0                       the camera, in a window; q ends it
 
@@ -46,8 +49,16 @@ def parser():
         help="files, folders, patterns; - reads names from standard input (default: a sample "
         "photograph)",
     )
+    cli.add_rows(result, "none, IMAGE is read")
+    cli.add_folders(result, records="with --rows")
     weights = result.add_argument_group("weights")
     cli.add_model_options(weights)
+    weights.add_argument(
+        "--compare",
+        metavar="RUN[:WHICH]",
+        help="predict the same faces with this run too; all outputs of images but --annotate and "
+        "--explain have both, --overview side by side",
+    )
     weights.add_argument(
         "--precision",
         choices=devices.PRECISIONS,
@@ -66,7 +77,7 @@ def _add_faces(group):
     add = group.add_argument
     add(
         "--faces",
-        choices=FACES_CHOICES,
+        choices=options.FACES_CHOICES,
         help="detect: find them; center: take the center square of each image; none: take each "
         "image as a face (default: detect)",
     )
@@ -88,7 +99,12 @@ def _add_outputs(group):
         help="write the results as JSON; an object per face (of a video per face and frame): to "
         "FILE.jsonl one per line, to FILE.json as an array, to - (standard output) one per line",
     )
-    add("--csv", metavar="FILE", help="write a row per face; of a video a row per face and frame")
+    add(
+        "--csv",
+        metavar="FILE",
+        help="write a row per face (of a video per face and frame); what has no face gets a row "
+        "that says why",
+    )
     add(
         "--annotate",
         metavar="DIR|FILE.mp4",
@@ -100,11 +116,16 @@ def _add_outputs(group):
         metavar="DIR",
         help="write a figure per face: its Grad-CAM map and the feature maps of the layers",
     )
+    cli.add_overwrite(group)
 
 
 def _add_video(group):
     add = group.add_argument
-    add("--video", metavar="FILE|N", help="read a video, or camera N (0 is the first)")
+    add(
+        "--video",
+        metavar="FILE|URL|N",
+        help="read a video, a stream (rtsp://..., http://...), or camera N (0 is the first)",
+    )
     add(
         "--timeline",
         metavar="FILE.png",
@@ -124,21 +145,38 @@ def run(args):
     """Predict images or a video."""
     _check(args)
     if args.video is not None:
-        from fer2013_tf.inference import video_prediction
-
-        outputs = {name: getattr(args, name) for name in VIDEO_OUTPUTS}
-        video_prediction.check_outputs(**outputs)
-        how = {"smoothing": args.smooth, "window": not args.no_window}
-        video_prediction.run(args.video, lambda: recognizer(args, many=False), **how, **outputs)
-        return
+        return _run_video(args)
     from fer2013_tf.evaluation import ensembles
     from fer2013_tf.inference import image_prediction
 
     outputs = {name: getattr(args, name) for name in IMAGE_OUTPUTS}
-    image_prediction.check_outputs(**outputs)
-    names = _image_names(args.images)
+    # Names on standard input may take long to come.
+    image_prediction.check_outputs([], overwrite=True, **outputs)
+    names, images = _record_images(args) if args.rows else (_image_names(args.images), None)
+    read = {"inputs": args.images, "overwrite": args.overwrite}
+    image_prediction.check_outputs(names, **read, **outputs)
     many = len(names) > ensembles.FEW
-    image_prediction.run(recognizer(args, many=many), names, **outputs)
+    made = recognizer(args, many=many)
+    other = _compared(args, many=many) if args.compare else None
+    image_prediction.run(made, names, images=images, other=other, **outputs)
+
+
+def _run_video(args):
+    from fer2013_tf.inference import video_prediction
+
+    outputs = {name: getattr(args, name) for name in VIDEO_OUTPUTS}
+    video_prediction.check_outputs(args.video, overwrite=args.overwrite, **outputs)
+    how = {"smoothing": args.smooth, "window": not args.no_window}
+    video_prediction.run(args.video, lambda: recognizer(args, many=False), **how, **outputs)
+
+
+def _record_images(args):
+    """Return (names, images) of --rows, and say on stderr what each is."""
+    from fer2013_tf.inference import record_images
+
+    names, images, described = record_images.read(args.records, args.rows)
+    print(*map(cli.printable, described), sep="\n", file=sys.stderr)
+    return names, images
 
 
 def _image_names(images):
@@ -152,7 +190,7 @@ def _image_names(images):
     names = list(image_files.expand(images))
     if not names:
         raise UserError("-: no names came from standard input")
-    if not any(Path(name).exists() for name in names):
+    if not any(map(os.path.exists, names)):
         more = f" (nor any of the other {len(names) - 1})" if len(names) > 1 else ""
         raise UserError(f"{names[0]}: no such file{more}")
     return names
@@ -160,30 +198,44 @@ def _image_names(images):
 
 def recognizer(args, *, many):
     """Return the Recognizer that the options ask for."""
-    if args.faces is None and not detectors.installed(args.detector):
+    if args.faces is None and not args.rows and not detectors.installed(args.detector):
         print(
             "note: the face detector is not installed, the center square of each image is taken; "
             f"to have it: {detectors.how_to_install(args.detector)}",
             file=sys.stderr,
         )
-    precision, _ = devices.choose_precision(args.precision)
-    return Recognizer(
-        options.chosen_run(args),
+    return _made(args, options.chosen_run(args), args.ensemble, many=many)
+
+
+def _compared(args, *, many):
+    """Return the Recognizer of --compare, alike in all but the weights."""
+    return _made(args, args.compare, None, many=many)
+
+
+def _made(args, run, ensemble, *, many):
+    made = Recognizer(
+        run,
         ckpt=args.ckpt,
-        ensemble=args.ensemble,
+        ensemble=ensemble,
         tta=args.tta,
-        faces=args.faces,
+        # Images of records are faces.
+        faces=args.faces or ("none" if args.rows else None),
         detector=args.detector,
         alignment=args.alignment,
         min_confidence=args.min_confidence,
-        precision=precision,
+        precision=args.precision,
         many=many,
     )
+    return options.say_calibration(made)
 
 
 def _check(args):
-    if not 0 <= args.min_confidence <= 1:
-        raise UserError(f"--min-confidence {args.min_confidence}: give 0 to 1")
+    options.check(options.spelled, min_confidence=args.min_confidence)
+    if args.rows and (args.images or args.video is not None):
+        given = args.images[0] if args.images else "--video"
+        raise UserError(f"--rows: reads images of records, no others ({given})")
+    if not args.rows and args.records != cli.FOLDERS["records"][0]:
+        raise UserError(f"--records {args.records}: only with --rows")
     if args.video is None:
         for option in ("timeline", "no_window"):
             if getattr(args, option):
@@ -191,7 +243,7 @@ def _check(args):
         return
     if args.images:
         raise UserError(f"--video: reads one video, no images ({args.images[0]})")
-    for option in ("overview", "explain"):
+    for option in ("overview", "explain", "compare"):
         if getattr(args, option):
             raise UserError(f"--{option}: only for images; for a video use --annotate, --timeline")
 

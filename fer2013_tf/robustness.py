@@ -5,7 +5,8 @@ import sys
 
 from fer2013_tf.data import records
 from fer2013_tf.evaluation import ensembles, outputs, robustness_report
-from fer2013_tf.utils import cli, constants, files
+from fer2013_tf.utils import cli, constants
+from fer2013_tf.utils.outputs import File, check
 
 EXAMPLES = """\
 examples:
@@ -53,15 +54,17 @@ def _add_outputs(group):
         metavar="FILE.png",
         help="plot accuracy and confidence over severity, a panel per corruption",
     )
+    cli.add_overwrite(group)
 
 
 def run(args):
     """Measure what `args` (see `parser`) says. Return the exit status."""
-    files.check_folders(args.json, args.plot)
+    declared = [outputs.json_file(args.json), File("--plot", args.plot)]
+    check(declared, [args.ferplus] if args.ferplus else [], overwrite=args.overwrite)
     say = outputs.text_printer(args.json)
     chosen = ensembles.choose_members(args.ckpt, args.run, args.ensemble)
     record_set = records.RecordSet(args.records)
-    ensembles.check_data(chosen.members[0], record_set)
+    members = ensembles.for_records(chosen.members, record_set)
     faces = record_set.read(args.split)
     votes = _votes(args, record_set, faces.rows)
     result = {
@@ -69,9 +72,10 @@ def run(args):
         "checkpoints": [member.name for member in chosen.members],
         "tta": args.tta,
         "split": records.split_titles(record_set.manifest)[args.split],
-        **robustness_report.measure(chosen.members, faces, tta=args.tta, votes=votes),
+        **robustness_report.measure(members, faces, tta=args.tta, votes=votes),
     }
-    say(f"{chosen.text}\n\n{robustness_report.table(result)}")
+    say("\n".join(filter(None, (chosen.text, ensembles.classes_note(members)))))
+    say(f"\n{robustness_report.table(result)}")
     if result["ferplus"]:
         say(robustness_report.agreement_text(result["ferplus"], args.ferplus))
     outputs.write_json(args.json, result)

@@ -1,4 +1,4 @@
-"""List and delete runs: `python -m fer2013_tf.runs`."""
+"""Show and delete runs: `python -m fer2013_tf.runs`."""
 
 import argparse
 import contextlib
@@ -7,13 +7,15 @@ import sys
 import time
 from pathlib import Path
 
-from fer2013_tf.checkpoints import pruning, run_folder
+from fer2013_tf.checkpoints import pruning, run_folder, variables
 from fer2013_tf.utils import cli
 from fer2013_tf.utils.errors import UserError
 
 EXAMPLES = """\
 examples:
   python -m fer2013_tf.runs                        list the runs and sweeps
+  python -m fer2013_tf.runs show try1              the variables of its best checkpoint
+  python -m fer2013_tf.runs show try1:latest       of its newest
   python -m fer2013_tf.runs prune try1 try2        delete these runs, asking first
   python -m fer2013_tf.runs prune try1 --yes       without asking
   python -m fer2013_tf.runs prune-sweep nets       delete a sweep with all its runs
@@ -26,7 +28,7 @@ def parser():
     """Return the command line's parser."""
     result = argparse.ArgumentParser(
         prog="python -m fer2013_tf.runs",
-        description="List the runs under --ckpt, or delete some.",
+        description="List the runs under --ckpt, show the variables of some, or delete some.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -34,18 +36,26 @@ def parser():
     add(
         "action",
         nargs="?",
-        choices=("list", "prune", "prune-sweep"),
+        choices=("list", "show", "prune", "prune-sweep"),
         default="list",
-        help="list all, or delete the runs or the sweeps named (default: list)",
+        help="list all; show the variables of a run; or delete the runs or the sweeps named "
+        "(default: list)",
     )
-    add("names", metavar="NAME", nargs="*", help="runs or sweeps to delete")
+    add(
+        "names",
+        metavar="NAME",
+        nargs="*",
+        help="runs to show, as RUN[:WHICH]; runs or sweeps to delete",
+    )
     cli.add_folders(result, "ckpt", "logs")
     add("--yes", action="store_true", help="delete without asking")
     return result
 
 
 def run(args):
-    """List or delete. Return the exit status."""
+    """List, show or delete. Return the exit status."""
+    if args.action == "show":
+        return _show(args)
     if args.action != "list":
         return _prune(args)
     runs, sweeps = run_folder.list_runs(args.ckpt), pruning.list_sweeps(args.ckpt)
@@ -60,9 +70,32 @@ def run(args):
 
 
 def _print_table(rows):
+    rows = [[cli.printable(cell) for cell in row] for row in rows]
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     for row in rows:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip())
+
+
+def _show(args):
+    """Print name, shape, mean and spread of every variable, its EMA weights beside."""
+    if not args.names:
+        raise UserError("runs show: name a run, as RUN or RUN:WHICH")
+    for wanted in args.names:
+        name, _, which = wanted.partition(":")
+        this = run_folder.Run(args.ckpt, name)
+        recipe, _ = this.read()
+        print(f"run {name}: recipe {recipe.name}, net {recipe.net}")
+        print(run_folder.best_line(this.history()))
+        for checkpoint in run_folder.select_checkpoints(this, which or "best"):
+            rows = [_variable_row(*each) for each in variables.described(checkpoint.prefix)]
+            print(f"step {checkpoint.step}: {checkpoint.prefix}")
+            _print_table([("variable", "shape", "mean", "std", "EMA mean", "EMA std"), *rows])
+    return 0
+
+
+def _variable_row(name, shape, plain, ema):
+    numbers = [f"{value:.4g}" for value in (*plain, *(ema or ()))]
+    return name, "x".join(map(str, shape)) or "scalar", *numbers, *[""] * (4 - len(numbers))
 
 
 def _sweep_row(args, name, runs):
@@ -144,7 +177,7 @@ def _check_deletable(args, name):
     if args.action == "prune" and is_sweep:
         raise UserError(
             f"{this.folder}: a sweep, not a run; delete it with: "
-            f"python -m fer2013_tf.runs prune-sweep {name}"
+            f"{cli.command_line('runs', 'prune-sweep', name)}"
         )
     if not (this.exists() if args.action == "prune" else is_sweep):
         kind = "run" if args.action == "prune" else "sweep"

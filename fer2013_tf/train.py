@@ -22,7 +22,10 @@ examples:
   python -m fer2013_tf.train --recipe article --run hu --set batch_size=128
   python -m fer2013_tf.train --run hour --minutes 60      as many epochs as fit into an hour
   python -m fer2013_tf.train --run mine --records mine --warm-start lenet --freeze "conv*"
+  python -m fer2013_tf.train --recipe resnet18 --explain-speed
   python -m fer2013_tf.train --run try --set "net.dropout_rates=(0.3, 0.3, 0.3)" --fresh
+  python -m fer2013_tf.train --run hu --eval-every 20 --log-every 20
+                                                          watch it batch by batch
   tensorboard --logdir logs                               look at it meanwhile
 
 Starting again with the same --run resumes from the newest checkpoint; --set then changes the
@@ -65,6 +68,7 @@ def parser():
         logs="TensorBoard events go to DIR/RUN",
     )
     _add_training(result.add_argument_group("how it is trained"))
+    _add_watching(result.add_argument_group("what it shows and saves"))
     _add_start(result.add_argument_group("what it starts with"))
     return result
 
@@ -97,6 +101,44 @@ def _add_training(group):
     )
 
 
+def _add_watching(group):
+    add = group.add_argument
+    add(
+        "--eval-every",
+        type=int,
+        metavar="STEPS",
+        help="every so many steps, show in TensorBoard the accuracy on the running batch and on "
+        "as many random images of PublicTest, both with EMA weights and without dropout "
+        "(default: never)",
+    )
+    add(
+        "--log-every",
+        type=int,
+        metavar="STEPS",
+        help="every so many steps, print a line with time, step, loss, learning rate and the "
+        "accuracies of --eval-every (default: never)",
+    )
+    add(
+        "--save-every",
+        type=int,
+        metavar="STEPS",
+        help="write a checkpoint every so many steps too, not only at the end of each epoch; "
+        "--keep and last5 count them all (default: never)",
+    )
+    add(
+        "--full-graph",
+        action="store_true",
+        help="show the whole graph in TensorBoard, with the input's queues and reader, EMA and "
+        "optimizer (default: the net, one box per layer)",
+    )
+    add(
+        "--explain-speed",
+        action="store_true",
+        help="train nothing: print how each convolution of the net is computed, and its share of a "
+        "step's time",
+    )
+
+
 def _add_start(group):
     add = group.add_argument
     add(
@@ -105,6 +147,14 @@ def _add_start(group):
         help="begin with the weights of RUN, RUN:WHICH, a checkpoint, a .npz, or Keras' .h5 of "
         "VGG16; what does not fit, such as the output for another number of classes, gets new "
         "initial values",
+    )
+    add(
+        "--rename",
+        metavar="OLD=NEW",
+        action="append",
+        default=[],
+        help="with --warm-start: take the variable, or all in the scope, OLD of the weights for "
+        "NEW of this net, as in conv2d=conv1; may be repeated",
     )
     add(
         "--freeze",
@@ -120,11 +170,24 @@ def run(args):
     _check_numbers(args)
     this = run_folder.Run(args.ckpt, args.run or args.recipe or resume.DEFAULT_RECIPE)
     record_set = records.RecordSet(args.records)
+    if args.explain_speed:
+        return _explain_speed(this, record_set, args)
     with this.lock():
         setup = resume.prepare(this, record_set, _request(args), ckpt=args.ckpt, fresh=args.fresh)
         received = _train(this, record_set, setup, args)
     _say_ended(this, received, args)
     return 0 if received is None else 128 + received
+
+
+def _explain_speed(this, record_set, args):
+    """Print how each convolution is computed, and what it costs."""
+    setup = resume.prepare(this, record_set, _request(args), ckpt=args.ckpt, fresh=args.fresh)
+    # TensorFlow takes seconds to import; by now the options are known to fit.
+    from fer2013_tf.training import speed_report
+
+    lines = speed_report.lines(setup.recipe, record_set, precision=setup.settings["precision"])
+    for line in lines:
+        print(line)
 
 
 def _request(args):
@@ -136,20 +199,26 @@ def _request(args):
         changes=(*args.settings, *freeze),
         given=given,
         warm_start=args.warm_start,
+        renames=tuple(args.rename),
     )
 
 
 def _train(this, record_set, setup, args):
     """Train, and draw the curves. Return the signal that ended it early, or None."""
-    from fer2013_tf.training.trainer import Trainer
+    from fer2013_tf.training.trainer import Trainer, Watching
     from fer2013_tf.visualization import training_curves
 
     logs = Path(args.logs) / this.name
     limit = {} if args.minutes is None else {"minutes": args.minutes}
-    trainer = Trainer(this, record_set, setup.recipe, setup.settings, logs=logs, **limit)
+    watching = Watching(args.eval_every, args.log_every, args.save_every, args.full_graph)
+    trainer = Trainer(
+        this, record_set, setup.recipe, setup.settings, logs=logs, watching=watching, **limit
+    )
     if not args.fresh:
         trainer.check_fits()
         setup.check_same_predictions(this)
+    if args.fresh or not this.checkpoints():
+        trainer.read_start()
     # Only now is anything announced, deleted or replaced: what is refused leaves the run as it was.
     _announce(this, setup)
     if args.fresh:
@@ -161,6 +230,7 @@ def _train(this, record_set, setup, args):
     received = trainer.train()
     if this.history():
         training_curves.training_curves(this.history(), logs / "curves.png")
+        print(run_folder.best_line(this.history()))
         print(f"curves: {logs / 'curves.png'}")
     return received
 
@@ -182,10 +252,16 @@ def _say_ended(this, received, args):
 def _check_numbers(args):
     if args.keep is not None and args.keep < 1:
         raise UserError(f"--keep {args.keep}: keep at least one checkpoint")
+    for option in ("eval_every", "log_every", "save_every"):
+        steps = getattr(args, option)
+        if steps is not None and steps < 1:
+            raise UserError(f"--{option.replace('_', '-')} {steps}: give 1 step or more")
     if args.minutes is not None and not args.minutes > 0:
         raise UserError(f"--minutes {args.minutes:g}: give a time over 0")
     if args.seed is not None and not 0 <= args.seed < 2**31:
         raise UserError(f"--seed {args.seed}: must be from 0 to {2**31 - 1}")
+    if args.rename and not args.warm_start:
+        raise UserError("--rename: of the weights that --warm-start names; give it too")
 
 
 def main(argv=None):

@@ -72,7 +72,7 @@ def run(args):
         with Recognizer(options.chosen_run(args), faces="detect", **how) as recognizer:
             application = server.app(
                 recognizer,
-                gradcam.Explainer(recognizer.members[0]),
+                gradcam.Explainer(options.say_calibration(recognizer)),
                 limit_mb=args.limit_mb,
                 per_minute=args.per_minute,
                 hosts=(*server.LOCAL, args.host.lower()) if _is_local(args.host) else None,

@@ -91,7 +91,7 @@ def screenshots(args, image):
     listener, ended = web.listen("127.0.0.1", 0), threading.Event()
     address = f"http://127.0.0.1:{listener.getsockname()[1]}/"
     with recognizer.Recognizer(args.run, ckpt=args.ckpt) as opened:
-        inside = gradcam.Explainer(opened.members[0])
+        inside = gradcam.Explainer(opened)
         application = app(opened, inside, limit_mb=10, per_minute=600)
         server = threading.Thread(target=serve, args=(application, listener, ended))
         server.start()

@@ -8,17 +8,25 @@ settings of Hu 2019 (see `Hu2019`) and prints one line per epoch.
 All have the net of Hu 2019: 5x5 convolutions of 64, 64 and 128 filters with batch normalization,
 ReLU and 3x3 pools of stride 2, two dense layers of 512 with batch normalization, dropout 0.4 before
 each dense layer, 7 classes; Adam with learning rate 0.001; EMA weights.
+
+`ours` and `torch_step` take `--net NAME` too: that net with the options of its recipe, Nesterov's
+momentum, EMA weights, and one synthetic batch in every step. The learning rate is so low that no
+net diverges: infinite values are slow, in some operations a hundred times.
 """
 
 import argparse
 import json
+import math
 import statistics
 import time
 from typing import NamedTuple
 
+from benchmarks.lib import memory
+
 PARAMETERS = 2_936_391  # trainable, of the net above
-CLASSES, SIZE, DROPOUT, RATE, EMA = 7, 48, 0.4, 0.001, 0.999
-WARM_UP = 10
+CLASSES, SIZE, DROPOUT, RATE, EMA, MOMENTUM = 7, 48, 0.4, 0.001, 0.999, 0.9
+NET_RATE = 1e-5  # with --net
+WARM_UP, LEAST = 10, 3
 
 
 class Augmentation(NamedTuple):
@@ -49,13 +57,15 @@ class Hu2019:
     epochs = 100
 
 
-def arguments(precisions):
-    """Return the options of the programs that time a training step."""
+def arguments(precisions, *, nets=False):
+    """Return the options of the programs that time a training step; --net where `nets`."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--batch", type=int, required=True)
     parser.add_argument("--precision", choices=precisions, default=precisions[0])
     parser.add_argument("--seconds", type=float, default=10.0)
     parser.add_argument("--images", help="train on these instead of on one synthetic batch")
+    if nets:
+        parser.add_argument("--net", help="with momentum, instead of the net of Hu 2019 with Adam")
     return parser.parse_args()
 
 
@@ -84,15 +94,21 @@ def report_epoch(epoch, accuracy):
 
 
 def measure(step, batch, seconds):
-    """Return images per second of the median call of `step` over `seconds`, after a warm-up."""
-    for _ in range(WARM_UP):
-        step()
-    durations, end = [], time.perf_counter() + seconds
-    while time.perf_counter() < end:
+    """Return images per second of the median call of `step` over `seconds`, after a warm-up.
+
+    Slow steps are warmed up for half of `seconds`. Either takes at least LEAST calls.
+    """
+    _durations(step, seconds / 2, most=WARM_UP)
+    return batch / statistics.median(_durations(step, seconds))
+
+
+def _durations(step, seconds, most=None):
+    result, end = [], time.perf_counter() + seconds
+    while len(result) < LEAST or (time.perf_counter() < end and len(result) != most):
         start = time.perf_counter()
         step()
-        durations.append(time.perf_counter() - start)
-    return batch / statistics.median(durations)
+        result.append(time.perf_counter() - start)
+    return result
 
 
 def latencies(call, images, seconds):
@@ -107,7 +123,13 @@ def latencies(call, images, seconds):
     return {"p50": cuts[49], "p99": cuts[98]}
 
 
-def report(*, rate, parameters):
-    """Print the result as JSON, after checking that the net is the same."""
-    assert parameters == PARAMETERS, f"{parameters} trainable parameters, not {PARAMETERS}"
-    print(json.dumps({"images_per_second": rate}))
+def report(*, rate, parameters, net=None, loss=0.0):
+    """Print the result as JSON, after checking that the net is that of Hu 2019 and the loss finite.
+
+    parameters: trainable ones. net: another net, whose parameters `train_step` compares.
+    """
+    same = net or parameters == PARAMETERS
+    assert same, f"{parameters} trainable parameters, not {PARAMETERS}"
+    assert math.isfinite(loss), f"the loss is {loss}: such values change the speed"
+    result = {"images_per_second": rate, "parameters": parameters, "peak_mb": memory.own_peak()}
+    print(json.dumps(result))

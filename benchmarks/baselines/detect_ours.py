@@ -7,7 +7,7 @@ def load(name):
     from fer2013_tf.faces import detectors
 
     find = detectors.load(name)
-    return lambda image: [face.box for face in find(image)]
+    return lambda image: [face.raw_box for face in find(image)]
 
 
 if __name__ == "__main__":

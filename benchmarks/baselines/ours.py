@@ -1,4 +1,7 @@
-"""The train graph of fer2013_tf, on one synthetic batch, or on records with all augmentations."""
+"""The train graph of fer2013_tf, on one synthetic batch, or on records with all augmentations.
+
+--net trains any net, with the options of its recipe; see `common`.
+"""
 
 import types
 
@@ -30,13 +33,25 @@ def synthetic(_, recipe, *, seed, step):
     return input_pipeline.Pipeline(*fed, start=lambda session: None, stop=lambda: None)
 
 
-def main():
-    args = common.arguments(("bfloat16", "float32"))
-    train_graph.INPUTS["synthetic"] = synthetic
-    recipe = recipes.with_settings(
-        recipes.load("lenet"),
-        [*SETTINGS, f"batch_size={args.batch}", f"learning_rate={common.RATE}"],
+def recipe_of(net, batch):
+    """Return what is trained: recipe `lenet` with Adam, or a net with momentum."""
+    if not net:
+        settings = [*SETTINGS, f"batch_size={batch}", f"learning_rate={common.RATE}"]
+        return recipes.with_settings(recipes.load("lenet"), settings)
+    return recipes.Recipe(
+        name=net,
+        net=recipes.load(net).net if net in recipes.names() else net,
+        optimizer=f"momentum(momentum={common.MOMENTUM}, nesterov=True)",
+        learning_rate=common.NET_RATE,
+        batch_size=batch,
+        ema_decay=common.EMA,
     )
+
+
+def main():
+    args = common.arguments(("bfloat16", "float32"), nets=True)
+    train_graph.INPUTS["synthetic"] = synthetic
+    recipe = recipe_of(args.net, args.batch)
     data = {"classes": list(constants.FER2013), "counts": {"Training": {"all": 28709}}}
     # Without records only the manifest is read.
     synthetic_set = types.SimpleNamespace(manifest=data)
@@ -56,7 +71,8 @@ def main():
         rate = common.measure(
             lambda: session.run([net.train_op, net.loss]), args.batch, args.seconds
         )
-    common.report(rate=rate, parameters=parameters)
+        loss = float(session.run(net.loss))
+    common.report(rate=rate, parameters=parameters, net=args.net, loss=loss)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ The module's `load()` imports what it needs and returns (classify, predict): cla
 import argparse
 import json
 import time
-from pathlib import Path
 
 import numpy as np
 
@@ -34,15 +33,7 @@ def main(load):
             pixels = given[name]
             result[f"{name}_faces"] = predict(pixels)
             result[f"{name}_ms"] = common.latencies(predict, pixels, args.seconds)["p50"]
-    print(json.dumps({**result, "peak_mb": peak_mb()}))
-
-
-def peak_mb():
-    """Return the peak memory of this process in MB, from /proc.
-
-    `getrusage` is not used: its value begins with the memory of the process that started this one.
-    """
-    return memory.mb(Path("/proc/self/status").read_text(), memory.PEAK)
+    print(json.dumps({**result, "peak_mb": memory.own_peak()}))
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from benchmarks.baselines import common, torch_input, torch_step
+from benchmarks.baselines import common, torch_input, torch_nets
 from benchmarks.baselines.common import Hu2019
 
 
@@ -23,7 +23,7 @@ def main():
     stored = np.load(args.images)
     images, labels = torch_input.tensors(stored)
     public = torch_input.tensors(stored, "public_")
-    model = torch_step.net(Hu2019.dropout).to(memory_format=torch.channels_last)
+    model = torch_nets.lenet(Hu2019.dropout).to(memory_format=torch.channels_last)
     average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(Hu2019.ema))
     hidden = [m.weight for m in model if isinstance(m, nn.Linear)][:-1]
     optimizer = torch.optim.Adam(model.parameters(), Hu2019.rate, fused=True)

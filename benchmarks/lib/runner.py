@@ -136,10 +136,15 @@ def _cpuinfo():
 
 def save(args, result, figures, *, title, unit):
     """Write what --json and --plot ask for: `result`, and a bar chart of `figures`."""
-    if args.json:
-        Path(args.json).write_text(json.dumps({"machine": machine(), **result}, indent=1) + "\n")
+    write_json(args, result)
     if args.plot:
         chart.bars(figures, args.plot, title=title, unit=unit)
+
+
+def write_json(args, result):
+    """Write `result` and the machine to the file of --json, where it is given."""
+    if args.json:
+        Path(args.json).write_text(json.dumps({"machine": machine(), **result}, indent=1) + "\n")
 
 
 def table(figures, ours, *, unit, more_is_better=True):

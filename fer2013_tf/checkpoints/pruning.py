@@ -10,8 +10,7 @@ from pathlib import Path
 
 from fer2013_tf.checkpoints import run_folder, storage
 
-# In ckpt/RUN and ckpt/RUN/best, in logs/RUN, in logs/SWEEP.
-CHECKPOINT_FILES = ("recipe.json", "history.json", "checkpoint", f"{storage.MODEL}-*", ".lock")
+# In logs/RUN, in logs/SWEEP.
 LOG_FILES = (
     "events.out.tfevents.*",
     "curves.png",
@@ -43,8 +42,8 @@ def delete_run(run, logs):
     with run.lock():
         for folder in (run.folder, run.best_folder):
             shutil.rmtree(folder / storage.PARTIAL, ignore_errors=True)
-        left = _delete(run.best_folder, CHECKPOINT_FILES)
-        left += _delete(run.folder, CHECKPOINT_FILES, treated=[run.best_folder.name])
+        left = _delete(run.best_folder, run_folder.OWN_FILES)
+        left += _delete(run.folder, run_folder.OWN_FILES, treated=[run.best_folder.name])
     _remove_if_empty(run.folder)
     its_logs = Path(logs) / run.name
     left += _delete(its_logs / WATCH, LOG_FILES) + _delete(its_logs, LOG_FILES, treated=[WATCH])

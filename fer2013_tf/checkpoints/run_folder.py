@@ -3,7 +3,9 @@
 model.ckpt-<step>.{index,data-...}   the newest checkpoints (variables, slots, step, EMA weights)
 best/model.ckpt-<step>...            the best on PublicTest
 recipe.json                          recipe, data description, seed, changes made on resume
-history.json                         one entry per epoch: losses, accuracies, rate, seconds
+history.json                         one entry per epoch: losses, accuracies, rate, seconds;
+                                     the losses up to checkpoints within an epoch
+calibration.json                     of ensembles and of --tta, see evaluation.combinations
 .lock                                held by the trainer that writes here
 """
 
@@ -14,23 +16,33 @@ from pathlib import Path
 
 from fer2013_tf import recipes
 from fer2013_tf.checkpoints import storage
-from fer2013_tf.utils import constants, files, legacy
+from fer2013_tf.utils import constants, files, legacy, names
 from fer2013_tf.utils.errors import UserError
 
 RECIPE_VERSION = 2
 UNSIGNED_VERSION = 1
+BEST = "best"
+CALIBRATIONS = "calibration.json"
+# What this program writes in ckpt/RUN and ckpt/RUN/best.
+OWN_FILES = (
+    "recipe.json",
+    "history.json",
+    CALIBRATIONS,
+    "checkpoint",
+    f"{storage.MODEL}-*",
+    ".*.partial",
+    ".lock",
+)
 
 
 class Run:
     """One run's folder, there or not. Raises UserError for a name that is no plain folder name."""
 
     def __init__(self, root, name):
-        plain = name and not name.startswith(".") and Path(name).name == name
-        # "," and ":" separate members in --ensemble.
-        if not plain or set(name) & set(",:") or name == constants.SHIPPED_NAME:
+        if not _is_name(name):
             raise UserError(f"--run {name!r}: give a plain folder name, such as lenet-2")
         self.name, self.folder = name, Path(root) / name
-        self.best_folder = self.folder / "best"
+        self.best_folder = self.folder / BEST
 
     def exists(self):
         """Return whether a recipe was written here."""
@@ -57,19 +69,29 @@ class Run:
 
     def history(self):
         """Return the entries of history.json, oldest first."""
-        path = self.folder / "history.json"
-        if not path.exists():
-            return []
-        remedy = "remove it; the run goes on without the curve so far"
-        return files.read_json(path, remedy)["epochs"]
+        return self._read_history().get("epochs", [])
+
+    def parts(self):
+        """Return losses and seconds of steps of epochs that checkpoints lie within, oldest first.
+
+        See `training.epoch_evaluator`.
+        """
+        return self._read_history().get("parts", [])
 
     def temperatures(self):
         """Return {step: temperatures fitted on PublicTest}, as far as the history has them."""
         return {e["step"]: e["temperatures"] for e in self.history() if e.get("temperatures")}
 
-    def write_history(self, entries):
+    def write_history(self, entries, parts=()):
         """Replace history.json."""
-        files.write_json(self.folder / "history.json", {"epochs": entries})
+        content = {"epochs": entries, **({"parts": list(parts)} if parts else {})}
+        files.write_json(self.folder / "history.json", content)
+
+    def _read_history(self):
+        path = self.folder / "history.json"
+        if not path.exists():
+            return {}
+        return files.read_json(path, "remove it; the run goes on without the curve so far")
 
     @contextlib.contextmanager
     def lock(self):
@@ -93,14 +115,20 @@ class Run:
             raise
 
     def clear(self, logs):
-        """Delete the run: its TensorBoard events under `logs`, then all but the lock."""
+        """Delete the run: its TensorBoard events under `logs`, then its own files but the lock.
+
+        What else lies in its folder stays.
+        """
         for events in logs.rglob("events.out.tfevents.*"):
             events.unlink()
-        # recipe.json last: while it is there, the folder is known as a run.
-        for path in sorted(self.folder.iterdir(), key=lambda path: path.name == "recipe.json"):
-            if path.name != ".lock":
-                shutil.rmtree(path) if path.is_dir() else path.unlink()
-        self.best_folder.mkdir()
+        for folder in (self.best_folder, self.folder):
+            shutil.rmtree(folder / storage.PARTIAL, ignore_errors=True)
+            # recipe.json last: while it is there, the folder is known as a run.
+            found = {path for pattern in OWN_FILES for path in folder.glob(pattern)}
+            for path in sorted(found, key=lambda path: path.name == "recipe.json"):
+                if path.name != ".lock" and path.is_file():
+                    path.unlink()
+        self.best_folder.mkdir(exist_ok=True)
 
     def latest_valid(self):
         """Return (the newest checkpoint that can be read whole, or None; why later ones cannot).
@@ -120,6 +148,24 @@ class Run:
                 damaged,
             )
         return None, []
+
+
+def _is_name(name):
+    # "," and ":" separate members in --ensemble.
+    separate = set(name) & set(",:") or name == constants.SHIPPED_NAME
+    return names.plain(name) == name and not separate
+
+
+def best_line(history):
+    """Return as text which epoch of a history was the best on PublicTest, or why none is known."""
+    known = [entry for entry in history if entry["public_accuracy"] is not None]
+    if not known:
+        return "best epoch: not known, nothing is PublicTest; the newest checkpoint passes for it"
+    best = max(known, key=lambda entry: entry["public_accuracy"])
+    return (
+        f"best on {constants.PUBLIC_TEST}: {100 * best['public_accuracy']:.2f} % after epoch "
+        f"{best['epoch']} of {history[-1]['epoch']} (step {best['step']})"
+    )
 
 
 def write_recipe(path, recipe, settings):
@@ -145,18 +191,18 @@ def read_recipe(path):
 
 def list_runs(root):
     """Return the runs under `root`, the one last written to first."""
-    found = [path.parent for path in Path(root).glob("*/recipe.json")]
+    found = [p.parent for p in Path(root).glob("*/recipe.json") if _is_name(p.parent.name)]
     newest = sorted(found, key=lambda folder: last_written(folder), reverse=True)
     return [Run(root, folder.name) for folder in newest]
 
 
 def last_written(folder):
-    """Return when anything in a run's folder was last written, in seconds since the epoch."""
+    """Return when the training last wrote into a run's folder, in seconds since the epoch."""
     times = []
     for path in folder.iterdir():
         # A training beside this one may rotate it away meanwhile.
         with contextlib.suppress(FileNotFoundError):
-            if not path.name.startswith("."):
+            if not path.name.startswith(".") and path.name != CALIBRATIONS:
                 times.append(path.stat().st_mtime)
     return max(times, default=0.0)
 

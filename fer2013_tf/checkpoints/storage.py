@@ -6,13 +6,14 @@ whole. For each variable it holds an EMA weight too, under TensorFlow's name for
 """
 
 import contextlib
+import glob
 import os
 import re
 import shutil
 from pathlib import Path
 from typing import NamedTuple
 
-from fer2013_tf.utils import files
+from fer2013_tf.utils import exact_paths, files
 from fer2013_tf.utils.errors import UserError
 
 PARTIAL = ".partial"
@@ -40,7 +41,11 @@ def save(saver, session, folder, step, *, keep):
     with _partial(folder) as partial:
         try:
             saver.save(
-                session, str(partial / MODEL), step, write_meta_graph=False, write_state=False
+                session,
+                exact_paths.exact(partial / MODEL),
+                step,
+                write_meta_graph=False,
+                write_state=False,
             )
         except tf.errors.OpError as error:
             reason = _reason(error).replace(f"{PARTIAL}/", "")
@@ -55,7 +60,7 @@ def save(saver, session, folder, step, *, keep):
 def copy(checkpoint, folder):
     """Make a checkpoint the only one under `folder`."""
     with _partial(folder) as partial:
-        for file in checkpoint.prefix.parent.glob(f"{checkpoint.prefix.name}.*"):
+        for file in files_of(checkpoint.prefix):
             shutil.copyfile(file, partial / file.name)
         _place(partial, folder)
     _rotate(folder, checkpoint.step, 1)
@@ -125,16 +130,17 @@ def ema_weights_of(values):
 
 
 def corruption_error(prefix):
-    """Return why a checkpoint cannot be read to its last byte, checksums included, or None."""
-    from fer2013_tf.utils.tf1 import tf
+    """Return how a checkpoint is damaged, read to its last byte, checksums included, or None.
 
+    Raises UserError where the system does not let it be read: it may be whole.
+    """
     try:
-        with naming_read_errors(prefix, ""):
-            reader = tf.train.load_checkpoint(str(prefix))
+        reader = open_checkpoint(prefix)
+        with naming_read_errors(prefix):
             for name in reader.get_variable_to_shape_map():
                 reader.get_tensor(name)
-    except UserError as error:
-        return str(error)
+    except DamagedCheckpoint as error:
+        return error.reason
     return None
 
 
@@ -143,22 +149,65 @@ def open_checkpoint(prefix):
     from fer2013_tf.utils.tf1 import tf
 
     with naming_read_errors(prefix):
-        return tf.train.load_checkpoint(str(prefix))
+        return tf.train.load_checkpoint(exact_paths.exact(prefix))
+
+
+def read_variables(prefix):
+    """Return {name: array} of all variables of a checkpoint. Raises UserError naming it."""
+    reader = open_checkpoint(prefix)
+    with naming_read_errors(prefix):
+        names = sorted(reader.get_variable_to_shape_map())
+        return {name: reader.get_tensor(name) for name in names}
+
+
+class DamagedCheckpoint(UserError):
+    """Its files can be read, but are not what was written."""
+
+    def __init__(self, prefix, reason):
+        self.reason = f"{prefix}: damaged ({reason})"
+        super().__init__(f"{self.reason}; remove its files to use the one before")
 
 
 @contextlib.contextmanager
-def naming_read_errors(prefix, remedy="; remove its files to use the one before"):
-    """Turn TensorFlow's errors while reading a checkpoint into a UserError that names it."""
+def naming_read_errors(prefix):
+    """Turn TensorFlow's errors while reading a checkpoint into a UserError that names it.
+
+    `DamagedCheckpoint` only where the system itself can read all of its files.
+    """
     from fer2013_tf.utils.tf1 import tf
 
     try:
         yield
+    except (tf.errors.ResourceExhaustedError, tf.errors.CancelledError):
+        raise
     except (tf.errors.OpError, ValueError, IndexError, RuntimeError) as error:
-        raise UserError(f"{prefix}: cannot be read ({_reason(error)}){remedy}") from None
+        _check_readable(Path(prefix))
+        raise DamagedCheckpoint(prefix, _reason(error)) from None
+
+
+def _check_readable(prefix):
+    """Read all files of a checkpoint, as the system does. Raises UserError where that fails."""
+    found = files_of(prefix)
+    if not any(file.name == f"{prefix.name}.index" for file in found):
+        raise UserError(f"{prefix}: no such checkpoint; its .index file is not there")
+    for file in found:
+        try:
+            files.file_sha256(file)
+        except OSError as error:
+            raise UserError(
+                f"{file}: cannot be read ({error.strerror}); it may be whole: make it readable, "
+                "then start the same command again"
+            ) from None
+
+
+def files_of(prefix):
+    """Return the files of a checkpoint."""
+    prefix = Path(prefix)
+    return sorted(prefix.parent.glob(f"{glob.escape(prefix.name)}.*"))
 
 
 def _reason(error):
-    return (str(error).splitlines() or [type(error).__name__])[0]
+    return exact_paths.unlinked((str(error).splitlines() or [type(error).__name__])[0])
 
 
 def check_fits(variables, prefix):

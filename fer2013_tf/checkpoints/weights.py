@@ -11,13 +11,15 @@ from pathlib import Path
 import numpy as np
 
 from fer2013_tf.checkpoints import run_folder, storage
-from fer2013_tf.utils import files
+from fer2013_tf.utils import files, outputs
 from fer2013_tf.utils.errors import UserError
 
 SHIPPED = Path(__file__).parent.parent / "weights"
 WEIGHTS = "weights.npz"
 RECIPE = "recipe.json"
 SHA256 = "weights_sha256"
+# {tta: temperatures of the mean over its views}; without it "temperatures".
+TTA_TEMPERATURES = "tta_temperatures"
 
 
 def read_ema_weights(prefix):
@@ -36,10 +38,17 @@ def read_ema_weights(prefix):
         return storage.ema_weights_of({name: reader.get_tensor(name) for name in names})
 
 
-def pack(run, which, out):
+def has_ema_weights(prefix):
+    """Return whether a checkpoint holds EMA weights, as those of `train` do."""
+    names = storage.open_checkpoint(prefix).get_variable_to_shape_map()
+    return any(name.endswith(storage.EMA_SUFFIX) for name in names)
+
+
+def pack(run, which, out, tta_temperatures=None):
     """Write weights.npz (float16) and recipe.json of a run's checkpoint to the folder `out`.
 
     run: `run_folder.Run`. which: as in `run_folder.select_checkpoints`; of several the last.
+    tta_temperatures: {tta: temperatures fitted for it}, as far as they were.
     Returns (`Checkpoint`, size of weights.npz in bytes). Raises UserError beyond float16.
     """
     recipe, settings = run.read()
@@ -57,10 +66,16 @@ def pack(run, which, out):
         **settings,
         "from": {"run": run.name, "step": chosen.step, "chosen": which},
         "temperatures": run.temperatures().get(chosen.step),
+        TTA_TEMPERATURES: tta_temperatures or {},
         SHA256: files.file_sha256(out / WEIGHTS),
     }
     run_folder.write_recipe(out / RECIPE, recipe, settings)
     return chosen, len(buffer.getvalue())
+
+
+def are_packed(folder):
+    """Return whether a folder holds a recipe.json as `pack` writes it, whole or damaged."""
+    return outputs.begins(Path(folder) / RECIPE, r'\{\s*"version": \d+,\s*"recipe": \{')
 
 
 def packed(folder=SHIPPED):

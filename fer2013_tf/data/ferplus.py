@@ -7,16 +7,20 @@
 The rules are the paper's (section 3): single votes are set to zero; a scheme turns the others into
 soft labels and leaves images out: those whose plurality is no face or an unknown expression, and
 those on which too few voters agree. An image of a held-out split is kept where one class has the
-majority, whatever the scheme.
+majority, whatever the scheme. Where several classes have the most votes, FER2013's label decides if
+it is among them; else the image is left out. So no label depends on the order of the classes.
 """
 
 import csv
+import math
+from collections import Counter, deque
 from pathlib import Path
 
 import numpy as np
 
-from fer2013_tf.data.readers import LabeledImage, Source, sha256_of
-from fer2013_tf.utils import constants, registry
+from fer2013_tf.data import readers
+from fer2013_tf.data.readers import LabeledImage, fer2013_csv, sha256_of
+from fer2013_tf.utils import cli, constants, registry
 from fer2013_tf.utils.errors import UserError
 
 SCHEMES = registry.Registry("labels")
@@ -34,6 +38,13 @@ CLASSES = {
 }
 # FER2013's classes among the columns, in FER2013's order; contempt is none of them.
 _FER2013_COLUMNS = [4, 5, 6, 1, 3, 2, 0]
+# FER2013's labels are the votes' majority in 68 % of its images, and in no 200 in a row in fewer
+# than 55 %; where rows are shuffled, in 19 %.
+_AGREEMENT, _LEAST_AGREEMENT = 0.65, 0.5
+_JUDGED_TOGETHER = 200
+TOO_FEW = "; 68 % is usual, but these are too few to tell whether the files belong together"
+# Probability to refuse so many images of rows that belong together.
+_RISK = 1e-6
 
 
 def read(path):
@@ -73,46 +84,178 @@ def _parsed(path, row, line):
 
 
 def join(source, table, path, *, classes=8):
-    """Return `source` with votes, and with the class of the plurality as each image's label.
+    """Return `source` with votes, and with the class of the most votes as each image's label.
 
     table: what `read` returned for `path`. classes: 8 expressions; 10 with unknown and NF; or
-    FER2013's 7, for comparison with its nets. Leaves out images whose plurality is none of the
-    classes, and images of held-out splits without a majority. Raises UserError for a source other
-    than the challenge's CSV, and while it is read, for a row whose split is another in the table.
+    FER2013's 7, for comparison with its nets. Leaves out images whose label would be none of the
+    classes, and images of held-out splits without a majority. Without a column Usage the votes'
+    splits count; if they are all Training, a tenth of each class becomes PublicTest.
+
+    Raises UserError for a source other than the challenge's CSV; while it is read, for a row whose
+    split is another in the table, and for rows whose labels agree with too few votes.
     """
-    counts, splits = table
     if source.description["format"] != "fer2013_csv":
         raise UserError(f"{path}: FER+ names images by their row; give fer2013.csv as source")
-    votes = votes_by_class(counts, classes)
-    plurality_labels, has_class = targets("plurality", votes, num_classes=classes)
-    in_training = np.array([split == constants.TRAINING for split in splits])
-    kept = np.where(in_training, has_class, targets("majority", votes, num_classes=classes)[1])
-    labels = plurality_labels.argmax(axis=1)
+    if source.classes != constants.FER2013:
+        raise UserError(f"{path}: FER+ has classes of its own; leave out --classes")
+    counts, splits = table
+    no_usage = source.description["splits"].startswith(fer2013_csv.NO_USAGE)
+    hold_out = no_usage and constants.PUBLIC_TEST not in splits[: source.total]
+    report, ferplus = {}, {"name": Path(path).name, "classes": classes}
+    description = {**source.description, "ferplus": ferplus, "ferplus_report": report}
+    if no_usage and not hold_out:
+        description["splits"] = f"{fer2013_csv.NO_USAGE}; FER+'s own"
 
     def examples():
-        for example in source.examples():
-            if isinstance(example, LabeledImage):
-                _check_split(example, splits, path)
-                row = example.row - 1
-                if not kept[row]:
-                    continue
-                example = example._replace(label=int(labels[row]), votes=votes[row])
-            yield example
+        votes, agreement, left_out = _Votes(counts, classes), _Agreement(counts, path), Counter()
+        checked = _with_splits(source.examples(), splits, path, given=not no_usage)
+        labeled = _labeled(checked, votes, agreement, left_out)
+        for example in readers.hold_out(labeled, readers.SEED) if hold_out else labeled:
+            held_out = isinstance(example, LabeledImage) and example.split != constants.TRAINING
+            if held_out and not votes.has_majority[example.row - 1]:
+                left_out["no majority"] += 1
+            else:
+                yield example
+        agreement.check()
+        report.update(agreement.report(), ties=votes.ties, left_out=left_out.total())
 
-    ferplus = {"name": Path(path).name, "classes": classes, "left_out": int((~kept).sum())}
-    description = {**source.description, "ferplus": ferplus}
     digest = sha256_of([f"{source.sha256} {classes} ".encode(), counts.tobytes()])
-    return Source(CLASSES[classes], description, digest, examples, None, source.progress)
+    return source._replace(
+        classes=CLASSES[classes],
+        description=description,
+        sha256=digest,
+        examples=examples,
+        total=None,
+    )
 
 
-def _check_split(image, splits, path):
-    """Raise UserError where an image's row has another split in FER+'s table."""
-    there = splits[image.row - 1] if image.row <= len(splits) else "no such row"
-    if there != image.split:
-        raise UserError(
-            f"{path}, row {image.row}: {there}, but {image.where} has {image.split}; "
-            "the files do not belong together"
+def summary(description):
+    """Return what `join` left out and decided as lines of text; description: a manifest's source.
+
+    It is there when all images have been read.
+    """
+    ferplus = {**description.get("ferplus", {}), **description.get("ferplus_report", {})}
+    if "left_out" not in ferplus:
+        return []
+    left_out = cli.counted(ferplus["left_out"], "image")
+    lines = [f"{left_out} left out: too few votes agree, or most are for no class"]
+    if ferplus["classes"] == 7:
+        lines.append("images of contempt are among them, as it is none of FER2013's classes")
+    if decided := ferplus.get("ties"):
+        lines.append(
+            f"{sum(decided.values())} images have equal top votes: FER2013's label is among these "
+            f"and decides in {decided['decided']}, the other {decided['left_out']} are left out"
         )
+    if ferplus.get("judged"):
+        share, judged = ferplus["agree"] / ferplus["judged"], ferplus["judged"]
+        lines.append(
+            f"FER2013's labels are the votes' majority in {share:.1%} of {judged} images that "
+            f"have one{TOO_FEW * (share < _LEAST_AGREEMENT)}"
+        )
+    return [f"FER+: {line}" for line in lines]
+
+
+class _Votes:
+    """The votes in the order of the classes, and the labels they give."""
+
+    def __init__(self, counts, classes):
+        self.votes, self._classes = votes_by_class(counts, classes), classes
+        self.has_majority = targets("majority", self.votes, num_classes=classes)[1]
+        denoised = denoise_votes(self.votes)
+        self._top = (denoised == denoised.max(axis=1, keepdims=True)) & (denoised > 0)
+        self._columns = range(len(constants.FER2013)) if classes == 7 else _FER2013_COLUMNS
+        self.ties = {"decided": 0, "left_out": 0}
+
+    def label(self, row, label):
+        """Return the label of a row, 0 up, or None; label: FER2013's, which decides ties."""
+        top = np.flatnonzero(self._top[row])
+        if len(top) > 1:
+            decided = self._columns[label] in top
+            self.ties["decided" if decided else "left_out"] += 1
+            return self._columns[label] if decided else None
+        return int(top[0]) if len(top) and top[0] < self._classes else None
+
+
+class _Agreement:
+    """Count how often FER2013's labels are the majority of the votes; refuse rows out of place.
+
+    Up to 200 images in a row are judged together. They are refused where fewer than half agree, and
+    so few only with a probability under one in a million if 65 % did: for 20 images at most 2 that
+    agree, for 40 at most 10. Fewer than 14 images are never refused.
+    """
+
+    def __init__(self, counts, path):
+        soft, self._has_majority = targets("majority", votes_by_class(counts, 7), num_classes=7)
+        self._majority, self._path = soft.argmax(axis=1), path
+        self._newest = deque(maxlen=_JUDGED_TOGETHER)
+        self._agree = self._judged = 0
+
+    def add(self, row, label):
+        """Count a row, 0 up. Raises UserError like `check` after every 200th that is counted."""
+        if not self._has_majority[row]:
+            return
+        agrees = int(self._majority[row] == label)
+        self._newest.append((row, agrees))
+        self._agree += agrees
+        self._judged += 1
+        if self._judged % _JUDGED_TOGETHER == 0:
+            self.check()
+
+    def check(self):
+        """Raise UserError where too few of the newest 200 agree, or of all if they are fewer."""
+        judged, agree = len(self._newest), sum(agrees for _, agrees in self._newest)
+        if not judged or agree >= _LEAST_AGREEMENT * judged or _chance(agree, judged) >= _RISK:
+            return
+        first, last = (self._newest[place][0] + 1 for place in (0, -1))
+        raise UserError(
+            f"{self._path}, rows {first} to {last}: FER2013's labels are the votes' majority in "
+            f"{agree} of {judged} images ({agree / judged:.0%}; 68 % is usual); the rows are in "
+            "another order, or the files do not belong together"
+        )
+
+    def report(self):
+        """Return {"judged": images whose votes have a majority, "agree": of those}."""
+        return {"judged": self._judged, "agree": self._agree}
+
+
+def _chance(agree, judged):
+    """Return the probability that at most `agree` of `judged` images agree where 65 % do."""
+    return sum(
+        math.comb(judged, n) * _AGREEMENT**n * (1 - _AGREEMENT) ** (judged - n)
+        for n in range(agree + 1)
+    )
+
+
+def _with_splits(examples, splits, path, *, given):
+    """Yield examples with the splits of FER+'s table; those that are `given` have to be the same.
+
+    Raises UserError where they are not, and for a row that is not in the table.
+    """
+    for example in examples:
+        if isinstance(example, LabeledImage):
+            row = example.row
+            there = splits[row - 1] if row <= len(splits) else "no such row"
+            if row > len(splits) or (given and there != example.split):
+                raise UserError(
+                    f"{path}, row {row}: {there}, but {example.where} has {example.split}; "
+                    "the files do not belong together"
+                )
+            example = example._replace(split=there)
+        yield example
+
+
+def _labeled(examples, votes, agreement, left_out):
+    """Yield examples with the votes and their label; count those without one in `left_out`."""
+    for example in examples:
+        if isinstance(example, LabeledImage):
+            row = example.row - 1
+            agreement.add(row, example.label)
+            label = votes.label(row, example.label)
+            if label is None:
+                left_out["no class"] += 1
+                continue
+            example = example._replace(label=label, votes=votes.votes[row])
+        yield example
 
 
 def votes_by_class(counts, classes):
@@ -139,9 +282,9 @@ def majority(votes):
 
 @SCHEMES.register
 def plurality(votes):
-    """Take the class of the most votes, the first of equals."""
-    chosen = np.eye(votes.shape[1])[votes.argmax(axis=1)]
-    return chosen * votes.any(axis=1, keepdims=True), votes.any(axis=1)
+    """Take the class of the most votes; leave out images on which several have them."""
+    chosen = (votes == votes.max(axis=1, keepdims=True)) & (votes > 0)
+    return _normalized(chosen), chosen.sum(axis=1) == 1
 
 
 @SCHEMES.register

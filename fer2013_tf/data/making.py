@@ -9,6 +9,10 @@ PNG files. They are put in place only after the whole pass has succeeded.
 """
 
 import contextlib
+import csv
+import hashlib
+import json
+import os
 from pathlib import Path
 
 from fer2013_tf.data import ferplus, readers, records, sinks, splits, statistics
@@ -17,6 +21,10 @@ from fer2013_tf.utils.errors import UserError
 
 # The chart of class counts is the last file of a set of records that make_records writes.
 CHART = "counts.png"
+# Entries of a source's description that name it or explain it, and change nothing in the records.
+DESCRIBING = ("name", "member", "splits", "ferplus_report")
+FERPLUS_CLASSES = 8
+_ANY_NAME = {"encoding": "utf-8", "errors": "surrogateescape"}
 
 
 def open_source(
@@ -24,7 +32,7 @@ def open_source(
     format=readers.AUTO,
     *,
     votes=None,
-    ferplus_classes=8,
+    ferplus_classes=None,
     resplit=splits.OFFICIAL,
     seed=0,
     **options,
@@ -35,10 +43,14 @@ def open_source(
     seed: as of `splits.apply`. options: those of the format; what is empty is left out, as most
     formats have only some of them. Raises UserError.
     """
+    if not votes:
+        # A format that has the votes itself knows what to do with them.
+        options["ferplus_classes"] = ferplus_classes
     given = {name: value for name, value in options.items() if value}
     source = readers.open_source(path, format, **given)
     if votes:
-        source = ferplus.join(source, ferplus.read(votes), votes, classes=ferplus_classes)
+        table = ferplus.read(votes)
+        source = ferplus.join(source, table, votes, classes=ferplus_classes or FERPLUS_CLASSES)
     return splits.apply(source, resplit, seed)
 
 
@@ -69,24 +81,67 @@ def make(source, out, *, made_with, images=None, name=None):
             made_with=made_with,
             report={**counted.report(), "bad_rows": bad_rows.count},
             images=image_folder and image_folder.commit(),
+            image_sizes=image_folder and _sizes(images),
         )
     return manifest, bad_rows
 
 
-def is_made(source, out, *, made_with, images=None):
-    """Return whether complete records, and images if asked for, of this very source are there."""
+def is_made(source, out, *, made_with, images=None, defaults=None):
+    """Return whether complete records, and images if asked for, of this very source are there.
+
+    Compared are the source's digest, its classes and description, and all settings `made_with`;
+    defaults: values of settings that a manifest of before may lack.
+    """
     try:
         manifest = records.load_manifest(out)
     except UserError:
         return False
-    there = manifest.get("source", {})
-    if (there.get("sha256"), there.get("format")) != (source.sha256, source.description["format"]):
-        return False
     # Without the chart an earlier run was stopped before its report.
     if not (Path(out) / CHART).exists():
         return False
-    if images:
-        labels = Path(images) / sinks.LABEL_LIST
-        if not labels.exists() or files.file_sha256(labels) != manifest.get("images"):
-            return False
-    return manifest.get("made_with") == made_with
+    there = manifest.get("source", {})
+    # What a reader decided about pixels and splits; text for people may change.
+    decided = _as_json(source.description)
+    if not _is_within({key: decided[key] for key in decided.keys() - set(DESCRIBING)}, there):
+        return False
+    if (there.get("sha256"), manifest["classes"]) != (source.sha256, list(source.classes)):
+        return False
+    if images and not _has_images(Path(images), manifest):
+        return False
+    return {**_as_json(defaults or {}), **manifest.get("made_with", {})} == _as_json(made_with)
+
+
+def _is_within(part, whole):
+    """Return whether a manifest's entry has all that `part` has; reading the images adds some."""
+    if isinstance(part, dict) and isinstance(whole, dict):
+        return all(key in whole and _is_within(part[key], whole[key]) for key in part)
+    return part == whole
+
+
+def _as_json(values):
+    """Return values as they come back from a manifest, tuples as lists."""
+    return json.loads(json.dumps(values))
+
+
+def _has_images(folder, manifest):
+    """Return whether the images that belong to a manifest are in a folder, none gone or cut off."""
+    labels = folder / sinks.LABEL_LIST
+    if not labels.is_file() or files.file_sha256(labels) != manifest.get("images"):
+        return False
+    sizes = _sizes(folder)
+    # Manifests of before have no sizes.
+    return sizes is not None and manifest.get("image_sizes", sizes) == sizes
+
+
+def _sizes(folder):
+    """Return a digest of names and sizes of all images in a label list, None where one is gone."""
+    with (Path(folder) / sinks.LABEL_LIST).open(newline="", **_ANY_NAME) as file:
+        names = [line["path"] for line in csv.DictReader(file)]
+    digest = hashlib.sha256()
+    try:
+        for name in names:
+            line = f"{name} {os.path.getsize(os.path.join(folder, name))}\n"
+            digest.update(line.encode(**_ANY_NAME))
+    except OSError:
+        return None
+    return digest.hexdigest()

@@ -22,6 +22,7 @@ import contextlib
 import io
 import math
 import os
+import re
 import shutil
 import threading
 from pathlib import Path
@@ -30,11 +31,13 @@ from typing import NamedTuple
 import numpy as np
 
 from fer2013_tf.data import example, tfrecord
-from fer2013_tf.utils import constants, files, legacy
+from fer2013_tf.utils import cli, constants, files, legacy, outputs
 from fer2013_tf.utils.errors import UserError
 
 MANIFEST = "manifest.json"
 VERSION = 2
+# Files of these names are this program's, those of interrupted runs too.
+SHARD = re.compile(rf"({'|'.join(constants.SPLITS)})-\d{{5}}-of-\d{{5}}-[0-9a-f]{{8}}\.tfrecord")
 
 
 class LabeledImages(NamedTuple):
@@ -122,7 +125,7 @@ class Writer:
         files.write_json(self.out / MANIFEST, manifest)
         named = {shard["file"] for group in shards.values() for shard in group}
         for file in self.out.glob("*.tfrecord"):
-            if file.name not in named:
+            if file.name not in named and SHARD.fullmatch(file.name):
                 os.unlink(file)
         return manifest
 
@@ -153,6 +156,13 @@ class Writer:
         return placed
 
 
+def are_in(folder):
+    """Return whether a folder holds a manifest as `Writer` writes it, or shards of that name."""
+    text = r'\{\s*"version": \d+,\s*"classes": \['
+    shards = (path.name for path in Path(folder).glob("*.tfrecord"))
+    return outputs.begins(Path(folder) / MANIFEST, text) or any(map(SHARD.fullmatch, shards))
+
+
 def load_manifest(folder):
     """Return the manifest under `folder` as a dict, after checking the lengths of its shards.
 
@@ -160,7 +170,7 @@ def load_manifest(folder):
     length.
     """
     path = Path(folder) / MANIFEST
-    make = f"make the records with: python -m fer2013_tf.make_records SOURCE --out {folder}"
+    make = f"make the records with: {cli.command_line('make_records', 'SOURCE', '--out', folder)}"
     if not path.exists():
         raise UserError(f"{path}: no records here; {make}")
     manifest = legacy.manifest(files.read_json(path, f"{make} --force", unsigned=1))
@@ -232,6 +242,31 @@ class RecordSet:
         """Return the whole of a split as `LabeledImages`, in source order."""
         found = self.split(split)
         return LabeledImages(*found.read(np.arange(len(found))), found.rows)
+
+    def read_rows(self, rows):
+        """Return images by their rows in the source: (`LabeledImages` in that order, their splits).
+
+        rows: integers from 1. Raises UserError naming a row that the records do not hold.
+        """
+        images, labels, splits = [], [], []
+        found = {
+            row: (split, place)
+            for split in constants.SPLITS
+            if self.size(split)
+            for place, row in enumerate(self.split(split).rows.tolist())
+        }
+        for row in rows:
+            if row not in found:
+                raise UserError(
+                    f"{self}: no image of row {row}; rows are from {min(found)} to {max(found)}, "
+                    "without those that make_records left out"
+                )
+            split, place = found[row]
+            image, label = self.split(split).read([place])
+            images.append(image[0])
+            labels.append(label[0])
+            splits.append(split)
+        return LabeledImages(np.stack(images), np.array(labels), np.array(rows)), splits
 
     @property
     def image_shape(self):

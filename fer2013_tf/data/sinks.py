@@ -9,7 +9,7 @@ from pathlib import Path
 from PIL import Image
 from tqdm import tqdm
 
-from fer2013_tf.utils import cli, constants, files
+from fer2013_tf.utils import cli, constants, files, names, outputs
 from fer2013_tf.utils.errors import UserError
 
 LABEL_LIST = "labels.csv"
@@ -44,36 +44,58 @@ class BadRows:
         """Raise UserError for bad rows that may not be skipped, and where no others were kept."""
         if self.count and not (skip and kept):
             todo = "--skip-bad leaves them out" if kept else "choose another source"
-            said = f"{self.count} of {self.count + kept} rows cannot be used, the first: "
+            said = f"{self.count} of {cli.counted(self.count + kept, 'row')} cannot be used, "
+            said += "the first: "
             raise UserError(f"{name}: {said}{self.first[0]}; {todo}", self.first)
 
     def text(self):
         """Return what was left out as lines of text, each with its line end; else ""."""
-        said = f"{self.count} rows left out, the first of them:"
+        said = f"{cli.counted(self.count, 'row')} left out, the first of them:"
         return "".join(f"{line}\n" for line in [said, *self.first]) if self.count else ""
 
 
 class ImageFolder:
-    """Write DIR/<split>/<class>/<row>.png, and the label list last, when all images are there."""
+    """Write DIR/<split>/<class>/<row>.png, and the label list last, when all images are there.
+
+    The folder of a class has its name as far as a folder can have it; the list has the name itself.
+    """
 
     def __init__(self, folder, classes):
         self.folder, self.classes = Path(folder), classes
+        self._folders = names.unique(classes)
         self._partial = self.folder / f".partial-{os.getpid()}"
 
     def __enter__(self):
-        taken = [split for split in constants.SPLITS if (self.folder / split).exists()]
-        if taken and not (self.folder / LABEL_LIST).exists():
+        if foreign := self._foreign():
             raise UserError(
-                f"{self.folder / taken[0]}: not made by this command, or not complete; "
+                f"{self.folder / foreign}: not made by this command, or not complete; "
                 "remove it, or name another folder"
             )
         for left_behind in self.folder.glob(".partial-*"):
             shutil.rmtree(left_behind)
         self._partial.mkdir(parents=True)
-        self._list = (self._partial / LABEL_LIST).open("w", newline="", encoding="utf-8")
+        how = {"newline": "", "encoding": "utf-8", "errors": "surrogateescape"}
+        self._list = (self._partial / LABEL_LIST).open("w", **how)
         self._lines = csv.writer(self._list, lineterminator="\n")
         self._lines.writerow(("path", "label", "name", "split", "row"))
         return self
+
+    def _foreign(self):
+        """Return the first file or folder in the place of images that no label list names."""
+        taken = [split for split in constants.SPLITS if (self.folder / split).exists()]
+        labels = self.folder / LABEL_LIST
+        if not labels.exists():
+            return taken[0] if taken else None
+        if not outputs.made_here(labels):
+            return LABEL_LIST
+        with labels.open(newline="", encoding="utf-8", errors="surrogateescape") as file:
+            listed = {row["path"] for row in csv.DictReader(file)}
+        for split in taken:
+            for parent, _, found in os.walk(self.folder / split):
+                relative = Path(parent).relative_to(self.folder).as_posix()
+                if others := sorted({f"{relative}/{name}" for name in found} - listed):
+                    return others[0]
+        return None
 
     def __exit__(self, *_):
         # After a commit nothing is left to flush; without one it is thrown away.
@@ -84,7 +106,7 @@ class ImageFolder:
     def add(self, image):
         """Write a `readers.LabeledImage`."""
         name = self.classes[image.label]
-        path = f"{image.split}/{name}/{image.row}.png"
+        path = f"{image.split}/{self._folders[image.label]}/{image.row}.png"
         target = self._partial / path
         target.parent.mkdir(parents=True, exist_ok=True)
         with files.naming(self.folder / path):

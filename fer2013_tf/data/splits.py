@@ -7,14 +7,15 @@
     train_val            Training and PublicTest together are Training; nothing is PublicTest
     fold(2, folds=5)     Training and PublicTest divided into 5 folds, the second is PublicTest
 
-Images are sampled with a seed, in the same proportions in every class. PrivateTest keeps its images
-except with `ratios`, where the third split is therefore called held-out.
+Images are sampled with a seed, in the same proportions in every class; identical images are kept in
+one split. PrivateTest keeps its images except with `ratios`, where the third split is therefore
+called held-out.
 """
 
 import itertools
 import random
 
-from fer2013_tf.data.readers import LabeledImage, stratify
+from fer2013_tf.data.readers import TOGETHER, LabeledImage, stratify
 from fer2013_tf.utils import constants, registry
 from fer2013_tf.utils.errors import UserError
 
@@ -22,6 +23,7 @@ RESPLITS = registry.Registry("split")
 # Images of one class are divided in blocks of so many, each in the proportions that are asked for.
 BLOCK = 20
 OFFICIAL, HELD_OUT = "official", "held-out"
+SAMPLED = ("ratios", "fold")
 _TRAINING, _PUBLIC, _PRIVATE = constants.SPLITS
 
 
@@ -105,6 +107,8 @@ def apply(source, text, seed):
     # Without examples it only checks its options, so that errors come at once.
     next(iter(function(iter(()), seed, **options)), None)
     description = {**source.description, "splits": f"{spec}, seed {seed}"}
+    if spec.name in SAMPLED:
+        description["identical_images"] = TOGETHER
     if spec.name == "ratios":
         description["private"] = HELD_OUT
     return source._replace(

@@ -5,7 +5,9 @@ from array import array
 
 import numpy as np
 
-from fer2013_tf.utils import constants
+from fer2013_tf.utils import cli, constants
+
+_SHOWN = 20
 
 
 class DatasetStatistics:
@@ -74,6 +76,16 @@ def table(counts):
     return "\n".join([texts[0], rule, *texts[1:-1], rule, texts[-1]]) + "\n"
 
 
+def without_training(counts):
+    """Return a line that names the classes without an image in Training, "" where all have one."""
+    empty = [name for name, n in counts[constants.TRAINING].items() if not n]
+    if not empty:
+        return ""
+    are = "1 class has" if len(empty) == 1 else f"{len(empty)} classes have"
+    shown = ", ".join(map(cli.printable, empty[:_SHOWN])) + ", ..." * (len(empty) > _SHOWN)
+    return f"{are} no image in Training, and cannot be learned: {shown}\n"
+
+
 def summary(manifest):
     """Return the manifest's report on identical and blank images as lines of text."""
     report = manifest["report"]
@@ -82,9 +94,9 @@ def summary(manifest):
     lines = (
         f"{report['distinct']} distinct images among {report['faces']}",
         f"repeated within their split: {within}",
-        f"{report['in_more_than_one_split']} images are in more than one split; "
+        f"images in more than one split: {report['in_more_than_one_split']}; "
         f"also in Training: {also}",
-        f"{report['with_different_labels']} images carry different labels, "
+        f"images with different labels: {report['with_different_labels']}, "
         f"{report['so_within_one_split']} of them within one split",
         f"{report['black']} all black, {report['constant'] - report['black']} of one other gray",
     )

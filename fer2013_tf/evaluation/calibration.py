@@ -4,8 +4,11 @@ Logits divided by one number, the temperature, give probabilities whose mean agr
 accuracy; the predicted class stays the same (Guo et al. 2017, On calibration of modern neural
 networks). A net is overconfident when it predicts some classes and underconfident with others, so
 there is one temperature per predicted class. They are fitted on PublicTest after every epoch and
-kept beside the weights. An ensemble's probabilities are the mean of its members', each calibrated
-by its own temperatures.
+kept beside the weights.
+
+The mean over the members of an ensemble, or over a face and its mirror image, is less confident
+than each of them, and right more often. So temperatures of the mean itself are fitted, see
+`Combination` (Rahaman and Thiery 2021, Uncertainty quantification and deep ensembles).
 
 A net trained on smoothed labels predicts smoothed probabilities: never near 1, and overconfident
 where it is unsure. No temperature corrects both, so label smoothing is undone first.
@@ -67,13 +70,68 @@ def undo_label_smoothing(logits, smoothing):
     return np.log(np.maximum(probabilities(logits) - even, FLOOR * even))
 
 
-def ensemble_probabilities(logits, calibrations):
+@dataclasses.dataclass(frozen=True)
+class Combination:
+    """How the logits of the members and views of an ensemble become its probabilities."""
+
+    members: tuple  # the `Calibration` of each member
+    fitted: Calibration | None  # of the mean of just these members and views; None: not fitted
+    places: tuple = ()  # per member those of the classes that are kept, see `keep`; (): all
+
+    def probabilities(self, logits):
+        """Compute calibrated probabilities float64 [n, k] of logits [members][views, n, own k].
+
+        Where the mean was not fitted, it is the mean of what each member's own calibration gives,
+        which is less confident than it is right. Members of different classes have no mean of their
+        logits; none is ever fitted for them.
+        """
+        if self.fitted is None:
+            return ensemble_probabilities(logits, self.members, self.places)
+        probable = self.fitted.probabilities(mean_logits(logits))
+        return keep(probable, self.places[0]) if self.places else probable
+
+
+def keep(probabilities, places):
+    """Return the probabilities of some classes, divided by their sum: float64 [..., len(places)].
+
+    probabilities: float [..., k]. places: of the classes that are kept; None keeps all.
+    """
+    if places is None:
+        return probabilities
+    kept = np.maximum(probabilities[..., list(places)], np.finfo(np.float64).tiny)
+    return kept / kept.sum(axis=-1, keepdims=True)
+
+
+def ensemble_probabilities(logits, calibrations, places=()):
     """Compute the mean over members and views of calibrated probabilities, float64 [n, k].
 
-    logits: float [members, views, n, k], see `Classifier.tta_logits`. calibrations: one per member.
+    logits: float [members][views, n, own k], see `Classifier.tta_logits`. calibrations: one per
+    member. places: one per member, see `keep`; without any, all classes are kept.
     """
-    each = [own.probabilities(member).mean(axis=0) for member, own in zip(logits, calibrations)]
-    return np.mean(each, axis=0)
+    each = zip(logits, calibrations, places or [None] * len(calibrations), strict=True)
+    means = [keep(own.probabilities(of), kept).mean(axis=0) for of, own, kept in each]
+    return np.mean(means, axis=0)
+
+
+def mean_logits(logits):
+    """Return logits float64 [n, k] of the mean probabilities over members and views.
+
+    logits: float [members, views, n, k]; of one member and view they are returned as they are.
+    """
+    logits = np.asarray(logits, np.float64)
+    if logits.shape[:2] == (1, 1):
+        return logits[0, 0]
+    mean = probabilities(logits).mean(axis=(0, 1))
+    return np.log(np.maximum(mean, np.finfo(np.float64).tiny))
+
+
+def fit_mean(logits, labels, smoothings):
+    """Return the `Calibration` of the mean over members and views with the least cross-entropy.
+
+    logits: float [members, views, n, k]. labels: integers [n]. smoothings: label smoothing of each
+    member's training; label smoothing of the mean is their mean.
+    """
+    return fit(mean_logits(logits), labels, float(np.mean(smoothings)))
 
 
 def fit(logits, labels, smoothing=0.0):

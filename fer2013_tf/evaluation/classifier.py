@@ -8,7 +8,7 @@ with Classifier(recipe, data) as classifier:
 import numpy as np
 
 from fer2013_tf.evaluation import eval_graph
-from fer2013_tf.utils import devices
+from fer2013_tf.utils import devices, forks
 from fer2013_tf.utils.errors import UserError
 from fer2013_tf.utils.tf1 import tf
 
@@ -43,8 +43,9 @@ class Classifier:
         self.close()
 
     def close(self):
-        """Close the session."""
-        self._session.close()
+        """Close the session; in a forked process, where that would wait for ever, leave it."""
+        if not forks.forked():
+            self._session.close()
 
     def load(self, values, where="weights"):
         """Set all variables from {name: array}.
@@ -71,10 +72,17 @@ class Classifier:
         self._session.run([assign for _, assign in self.net.assign.values()], fed)
         self._session.run(self.net.refresh)
 
-    def run(self, fetch, images):
-        """Compute a tensor of the net for each image, in order: uint8 [n, h, w] -> [n, ...]."""
+    def run(self, fetch, images, fed=None, *, place=None):
+        """Compute a tensor of the net for each image, in order: uint8 [n, h, w] -> [n, ...].
+
+        fed: {tensor: value} of what else the tensor depends on. place: the tensor that the images
+        stand for, where these are not uint8. Raises UserError in a process that was forked, see
+        `forks.use`.
+        """
+        forks.use()
+        place = self.net.images if place is None else place
         batches = [
-            self._session.run(fetch, {self.net.images: images[start : start + BATCH]})
+            self._session.run(fetch, {**(fed or {}), place: images[start : start + BATCH]})
             for start in range(0, len(images), BATCH)
         ]
         result = np.concatenate(batches)
@@ -85,6 +93,10 @@ class Classifier:
     def logits(self, images):
         """Return logits float32 [n, classes] of images uint8 [n, h, w]."""
         return self.run(self.net.logits, images)
+
+    def logits_of_inputs(self, inputs):
+        """Return logits float32 [n, classes] of images as a net is fed, float32 [n, h, w, c]."""
+        return self.run(self.net.logits, inputs, place=self.net.inputs)
 
     def tta_logits(self, images, tta="none"):
         """Return logits float32 [views, n, classes] of the views of images uint8 [n, h, w].

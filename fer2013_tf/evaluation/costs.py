@@ -25,7 +25,7 @@ class Cost(NamedTuple):
 def of_net(recipe, data):
     """Return the `Cost` of a recipe's net. data: classes and size, as in the manifest."""
     net = eval_graph.build_eval(recipe, data)
-    return Cost(_parameters(net.graph), _operations(net.graph))
+    return Cost(_parameters(net.graph), _operations(net.logits.op))
 
 
 def _parameters(graph):
@@ -33,10 +33,24 @@ def _parameters(graph):
     return sum(int(np.prod(variable.shape.as_list())) for variable in collected)
 
 
-def _operations(graph):
-    """Count a multiplication and an addition for each weight and each place where it is used."""
+def ancestors(op):
+    """Return the operations that one depends on, itself included."""
+    found, waiting = set(), [op]
+    while waiting:
+        op = waiting.pop()
+        if op not in found:
+            found.add(op)
+            waiting += [tensor.op for tensor in op.inputs]
+    return found
+
+
+def _operations(logits):
+    """Count a multiplication and an addition for each weight and each place where it is used.
+
+    logits: the operation; what it does not depend on, such as end points for plots, does not count.
+    """
     total = 0
-    for op in graph.get_operations():
+    for op in ancestors(logits):
         if op.type == "Conv2D":
             kernel = op.inputs[1].shape.as_list()
             places = op.outputs[0].shape.as_list()[1:3]

@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from fer2013_tf.checkpoints import run_folder, storage, weights
 from fer2013_tf.data.records import LabeledImages
-from fer2013_tf.evaluation import calibration, metrics
+from fer2013_tf.evaluation import calibration, class_names, combinations, metrics
 from fer2013_tf.recipes import Recipe
 from fer2013_tf.utils import constants
 from fer2013_tf.utils.errors import UserError
@@ -29,6 +29,18 @@ class Member(NamedTuple):
     recipe: Recipe
     data: dict
     calibration: calibration.Calibration  # fitted on PublicTest, or the default, which does nothing
+    tta_calibrations: dict = {}  # {tta: Calibration of its views' mean}, of packed weights
+    kept: class_names.Kept | None = None  # the classes that are used; None: all, by their own names
+
+    @property
+    def classes(self):
+        """The names of the classes that are used, in the order of the probabilities."""
+        return self.kept.classes if self.kept else tuple(self.data["classes"])
+
+    @property
+    def places(self):
+        """The places of these classes among the net's own; None where it uses them as they are."""
+        return self.kept.places if self.kept else None
 
 
 class SplitEvaluation(NamedTuple):
@@ -73,8 +85,9 @@ def resolve_ensemble(root, run, ensemble=None):
     run: RUN, or RUN:WHICH without an ensemble. ensemble: last5, best, latest, 100,200, or
     runA:last5,runB:best; None means WHICH, or best.
 
+    Members may have different classes if one has only classes that all have; these are used then.
     Raises UserError where a run or a checkpoint does not exist, where both name checkpoints, and
-    where members differ in classes or image size.
+    where members differ in image size or cannot agree on classes.
     """
     run, colon, which = run.partition(":")
     if colon and ensemble:
@@ -86,13 +99,46 @@ def resolve_ensemble(root, run, ensemble=None):
         members += _members_of_run(root, name, wanted)
     first = members[0]
     for member in members[1:]:
-        for key in ("classes", "size"):
-            if member.data[key] != first.data[key]:
-                raise UserError(
-                    f"{member.name} and {first.name} cannot be combined: they differ in {key} "
-                    f"({member.data[key]} and {first.data[key]})"
-                )
-    return members
+        if member.data["size"] != first.data["size"]:
+            raise UserError(
+                f"{member.name} and {first.name} cannot be combined: they differ in size "
+                f"({member.data['size']} and {first.data['size']})"
+            )
+    classes = class_names.common({member.name: member.data["classes"] for member in members})
+    return [_using(member, classes) for member in members]
+
+
+def _using(member, classes):
+    """Return the member with just these classes used."""
+    return member._replace(kept=class_names.match(member.data["classes"], classes))
+
+
+def for_records(members, record_set):
+    """Return members that predict the classes of a `records.RecordSet`, in its order.
+
+    Raises UserError where the weights lack one of its classes, or are of another size.
+    """
+    size, classes = record_set.manifest["size"], record_set.manifest["classes"]
+    remedy = "name its records with --records"
+    result = []
+    for member in members:
+        if member.data["size"] != size:
+            raise UserError(
+                f"{record_set}: size {size}, but {member.name} was trained with "
+                f"{member.data['size']}; {remedy}"
+            )
+        try:
+            result.append(_using(member, classes))
+        except UserError as error:
+            raise UserError(
+                f"{record_set}: {member.name} was trained with other classes: {error}; {remedy}"
+            ) from None
+    return result
+
+
+def classes_note(members):
+    """Return a line that says which of the members' classes are not used; None where none is."""
+    return class_names.note({member.name: member.kept for member in members})
 
 
 def choose_members(root, wanted, ensemble):
@@ -149,7 +195,15 @@ def _member(name, path, recipe, settings, temperatures):
 def shipped_member():
     """Return the shipped weights as a `Member`, see `weights.packed`."""
     path, recipe, settings = weights.packed(weights.SHIPPED)
-    return _member(constants.SHIPPED_NAME, path, recipe, settings, settings.get("temperatures"))
+    alone = settings.get("temperatures")
+    member = _member(constants.SHIPPED_NAME, path, recipe, settings, alone)
+    by_tta = settings.get(weights.TTA_TEMPERATURES, {})
+    return member._replace(
+        tta_calibrations={
+            tta: calibration.Calibration(tuple(temperatures), recipe.label_smoothing)
+            for tta, temperatures in by_tta.items()
+        }
+    )
 
 
 def load_classifiers(members, *, precision="float32", latency_mode=False):
@@ -171,7 +225,8 @@ def load_classifiers(members, *, precision="float32", latency_mode=False):
 def predict_logits(members, images, *, tta="none", precision="float32"):
     """Return each member's logits of every image's views: float32 [members, views, n, classes].
 
-    images: uint8 [n, h, w] of the members' image size. tta: see `classifier.Classifier.tta_logits`.
+    Of members of different classes it is a list, each with its own classes. images: uint8 [n, h, w]
+    of the members' image size. tta: see `classifier.Classifier.tta_logits`.
     precision: see `classifier.Classifier`. One graph serves consecutive members of the same net.
     """
     # TensorFlow takes seconds to import; by now it is certain that the members exist.
@@ -194,21 +249,23 @@ def predict_logits(members, images, *, tta="none", precision="float32"):
         bar.close()
         if classifier:
             classifier.close()
-    return np.stack(results)
+    return np.stack(results) if len({logits.shape for logits in results}) == 1 else results
 
 
-def evaluate_split(members, record_set, split, *, combine, tta):
+def evaluate_split(members, record_set, split, *, combine, tta, fit=False):
     """Return the `SplitEvaluation` of an ensemble on one split of a `records.RecordSet`.
 
     combine: "mean" or "vote", how the class is predicted, see `metrics.combine`; the probabilities
-    are the members' mean in both cases. tta: "none" or "flip".
+    are the members' mean in both cases. tta: "none" or "flip". fit: whether an ensemble that is not
+    calibrated is, where `split` is PublicTest of the records it was trained on; that is kept, see
+    `combinations.fit`.
 
-    Raises UserError where the records are not of the weights' classes and size.
+    Raises UserError as `for_records` does, which says what of other classes is used.
     """
-    check_data(members[0], record_set)
+    members = for_records(members, record_set)
     faces = record_set.read(split)
     logits = predict_logits(members, faces.images, tta=tta)
-    each = calibration.probabilities(logits).mean(axis=1)
+    each = np.stack([_kept_probabilities(*pair).mean(axis=0) for pair in zip(members, logits)])
     predicted, probabilities = metrics.combine(each, combine), each.mean(axis=0)
     result = metrics.evaluate(
         probabilities,
@@ -221,7 +278,11 @@ def evaluate_split(members, record_set, split, *, combine, tta):
         {"name": m.name, "accuracy": float((p.argmax(axis=1) == faces.labels).mean())}
         for m, p in zip(members, each)
     ]
-    result["calibration"] = _calibration(members, logits, faces.labels)
+    used = combinations.find(members, tta)
+    public = split == constants.PUBLIC_TEST
+    if fit and public and not used.fitted and combinations.trained_on(members, record_set):
+        used = combinations.fit(members, tta, logits, faces.labels)
+    result["calibration"] = _calibration(used, members, logits, faces.labels)
     return SplitEvaluation(result, faces, predicted, probabilities)
 
 
@@ -232,31 +293,28 @@ def _duplicated(manifest, split, rows):
     return np.isin(rows, manifest["report"]["rows_also_in_training"][split])
 
 
-def _calibration(members, logits, labels):
+def _kept_probabilities(member, logits):
+    return calibration.keep(calibration.probabilities(logits), member.places)
+
+
+def _calibration(combination, members, logits, labels):
     """Return how far confidence and accuracy are apart, before calibration and after it.
 
-    {"temperatures", "smoothings": one per member, "before", "after": {"error": expected calibration
-    error, 0..1, "loss": cross-entropy in nats, "bins": `calibration.reliability`}}
+    combination: `calibration.Combination` of the members. Returns {"fitted": whether it was,
+    "temperatures", "smoothings": of the combination, in a list, or where it was not fitted one per
+    member, "before", "after": {"error": expected calibration error, 0..1, "loss": cross-entropy in
+    nats, "bins": `calibration.reliability`}}.
     """
-    own = [member.calibration for member in members]
+    used = [combination.fitted] if combination.fitted else combination.members
     result = {
-        "temperatures": [list(each.temperatures) for each in own],
-        "smoothings": [each.smoothing for each in own],
+        "fitted": combination.fitted is not None,
+        "temperatures": [list(each.temperatures) for each in used],
+        "smoothings": [each.smoothing for each in used],
     }
-    for name, used in (("before", [calibration.Calibration()] * len(own)), ("after", own)):
-        probabilities = calibration.ensemble_probabilities(logits, used)
+    plain = combinations.uncalibrated(members)
+    for name, how in (("before", plain), ("after", combination)):
+        probabilities = how.probabilities(logits)
         bins = calibration.reliability(probabilities, labels)
         loss = metrics.cross_entropy(probabilities, labels)
         result[name] = {"error": calibration.ece(bins), "loss": loss, "bins": bins}
     return result
-
-
-def check_data(member, record_set):
-    """Raise UserError where the classes or the size of records are not the weights'."""
-    for key in ("classes", "size"):
-        there = record_set.manifest[key]
-        if member.data[key] != there:
-            raise UserError(
-                f"{record_set}: {key} {there}, but {member.name} was trained with "
-                f"{member.data[key]}; name its records with --records"
-            )

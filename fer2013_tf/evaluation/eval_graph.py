@@ -14,10 +14,12 @@ class EvalGraph(NamedTuple):
 
     graph: tf.Graph
     images: tf.Tensor  # placeholder uint8 [n, height, width]
+    inputs: tf.Tensor  # float32 [n, height, width, channels]: scaled images, as the net is fed
     logits: tf.Tensor  # float32 [n, classes]
     probabilities: tf.Tensor  # float32 [n, classes]
     end_points: dict
-    gradcam: tf.Tensor | None  # of the predicted class, where it was asked for, see `_gradcam`
+    gradcam: tf.Tensor | None  # of `gradcam_class`, where it was asked for, see `_gradcam`
+    gradcam_class: tf.Tensor | None  # placeholder int32 []
     assign: dict  # variable name -> (placeholder, assign op)
     refresh: tf.Operation  # to be run after the variables were assigned
 
@@ -34,9 +36,10 @@ def build_eval(recipe, data, *, precision="float32", use_fft_conv=False, gradcam
         context = layers.BuildContext(
             dtype=tf.as_dtype(precision), use_fft_conv=use_fft_conv, fixed=True
         )
+        inputs = image_ops.prepare(images, recipe, data)
         logits, end_points = nets.build(
             recipe.net,
-            image_ops.prepare(images, recipe, data),
+            inputs,
             training=False,
             num_classes=len(data["classes"]),
             context=context,
@@ -44,7 +47,7 @@ def build_eval(recipe, data, *, precision="float32", use_fft_conv=False, gradcam
         probabilities = tf.nn.softmax(logits, name="probabilities")
         if context.updates:
             raise AssertionError(f"{recipe.net} updates variables in evaluation")
-        cam = _gradcam(logits, end_points) if gradcam else None
+        cam = _gradcam(logits, end_points) if gradcam else (None, None)
         assign = {}
         with tf.name_scope("restore"):
             for variable in tf.global_variables():
@@ -52,20 +55,24 @@ def build_eval(recipe, data, *, precision="float32", use_fft_conv=False, gradcam
                 assign[variable.op.name] = value, variable.assign(value).op
             refresh = tf.group(*context.refresh_ops)
         graph.finalize()
-    return EvalGraph(graph, images, logits, probabilities, end_points, cam, assign, refresh)
+    return EvalGraph(
+        graph, images, inputs, logits, probabilities, end_points, *cam, assign, refresh
+    )
 
 
 def _gradcam(logits, end_points):
-    """Build the Grad-CAM map of the predicted class: float32 [n, h, w], 0 and above.
+    """Build the Grad-CAM map of a class. Returns (float32 [n, h, w], 0 and above; the class).
 
-    It is the sum of the deepest feature maps that the logits depend on, each weighted by its mean
-    gradient; negative values become 0. Source: Selvaraju et al. 2017.
+    The class is a placeholder for its place among the logits. The map is the sum of the deepest
+    feature maps that the logits depend on, each weighted by its mean gradient; negative values
+    become 0. Source: Selvaraju et al. 2017.
     """
     with tf.name_scope("gradcam"):
-        predicted_class = tf.reduce_sum(tf.reduce_max(logits, axis=1))
+        chosen = tf.placeholder(tf.int32, [], "class")
+        of_class = tf.reduce_sum(logits * tf.one_hot(chosen, logits.shape[-1], dtype=logits.dtype))
         for maps in reversed(list(end_points.values())):
             if maps.shape.rank == 4 and min(maps.shape.as_list()[1:3]) > 1:
-                (gradient,) = tf.gradients(predicted_class, [maps])
+                (gradient,) = tf.gradients(of_class, [maps])
                 if gradient is not None:
                     break
         else:
@@ -73,4 +80,4 @@ def _gradcam(logits, end_points):
                 "this net has no feature maps to explain: its end points are single numbers"
             )
         weights = tf.reduce_mean(gradient, axis=[1, 2], keepdims=True)
-        return tf.cast(tf.nn.relu(tf.reduce_sum(weights * maps, axis=-1)), tf.float32)
+        return tf.cast(tf.nn.relu(tf.reduce_sum(weights * maps, axis=-1)), tf.float32), chosen

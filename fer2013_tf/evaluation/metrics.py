@@ -59,6 +59,27 @@ def per_class(confusion, classes):
     }
 
 
+def averages(figures):
+    """Compute the means over the classes of what `per_class` returns.
+
+    Returns {"macro", "weighted": {"precision", "recall", "f1": 0..1}}: each class alike, and each
+    by its support, as scikit-learn's classification_report has them. Both are 0 without images.
+    """
+    support = np.array([of_class["support"] for of_class in figures.values()], dtype=float)
+    weights = {
+        "macro": np.full(len(support), 1 / len(support)),
+        "weighted": support / max(support.sum(), 1),
+    }
+    columns = {
+        key: np.array([of_class[key] for of_class in figures.values()])
+        for key in ("precision", "recall", "f1")
+    }
+    return {
+        name: {key: float(column @ weight) for key, column in columns.items()}
+        for name, weight in weights.items()
+    }
+
+
 def combine(probabilities, how):
     """Return the classes that an ensemble predicts, int64 [n].
 
@@ -111,8 +132,8 @@ def evaluate(probabilities, labels, classes, *, predicted=None, duplicated=None)
         duplicated: bool [n], True for images that Training has too; None if not known.
 
     Returns {"n", "accuracy", "ci95": [lo, hi], "accuracy_dedup", "n_dedup", "loss", "confusion",
-    "per_class"}; the two `dedup` values are over the images that are not duplicated (both None
-    where `duplicated` is None; the accuracy of no image is None).
+    "per_class", "averages"}; the two `dedup` values are over the images that are not duplicated
+    (both None where `duplicated` is None; the accuracy of no image is None).
     """
     probabilities, labels = _checked_pair(probabilities, labels)
     if len(classes) != probabilities.shape[-1]:
@@ -131,7 +152,8 @@ def evaluate(probabilities, labels, classes, *, predicted=None, duplicated=None)
         "n_dedup": n_dedup,
         "loss": cross_entropy(probabilities, labels),
         "confusion": matrix.tolist(),
-        "per_class": per_class(matrix, classes),
+        "per_class": (figures := per_class(matrix, classes)),
+        "averages": averages(figures),
     }
 
 

@@ -4,8 +4,12 @@ import json
 from pathlib import Path
 
 from fer2013_tf.utils import files
+from fer2013_tf.utils.outputs import STANDARD_OUTPUT, File
 
-STANDARD_OUTPUT = "-"
+
+def json_file(path):
+    """Return --json for `utils.outputs.check`."""
+    return File("--json", None if path == STANDARD_OUTPUT else path)
 
 
 def text_printer(json_path):
@@ -20,6 +24,13 @@ def write_json(path, result):
         print(text)
     elif path:
         files.write_atomically(path, text + "\n")
+
+
+def files_for_splits(option, path, splits, *, alone):
+    """Return the files that `path_for_split` names, for `utils.outputs.check`."""
+    if not path:
+        return []
+    return [File(option, path_for_split(path, split, alone=alone)) for split in splits]
 
 
 def path_for_split(path, split, *, alone):

@@ -6,8 +6,8 @@ import numpy as np
 from tqdm import tqdm
 
 from fer2013_tf.data import ferplus
-from fer2013_tf.evaluation import calibration, corruptions, ensembles, metrics
-from fer2013_tf.utils import constants
+from fer2013_tf.evaluation import combinations, corruptions, ensembles, metrics
+from fer2013_tf.utils import cli, constants
 from fer2013_tf.utils.errors import UserError
 
 # FER+'s classes begin with the seven of FER2013, each set in its own order.
@@ -50,13 +50,13 @@ def calibrated_ensemble(members, tta):
 
     One net per member is built, once for all calls, and closed at the end.
     """
-    calibrations = [member.calibration for member in members]
+    combination = combinations.find(members, tta)
     with contextlib.ExitStack() as stack:
         classifiers = [stack.enter_context(each) for each in ensembles.load_classifiers(members)]
 
         def predict(images):
             logits = [classifier.tta_logits(images, tta) for classifier in classifiers]
-            return calibration.ensemble_probabilities(logits, calibrations)
+            return combination.probabilities(logits)
 
         yield predict
 
@@ -153,7 +153,7 @@ def _correlations(first, second):
 def table(result):
     """Return as text what `measure` returns, with its "split": a line per severity."""
     header = f"{'':<34}{'accuracy':>9}{'95 % interval':>18}{'confidence':>12}"
-    lines = [f"{result['split']}, {result['n']} images", header, "-" * len(header)]
+    lines = [f"{result['split']}, {cli.counted(result['n'], 'image')}", header, "-" * len(header)]
     lines.append(_line("not corrupted", result["plain"]))
     labels = {series.corruption: series.label for series in corruptions.SERIES}
     for row in result["corruptions"]:
@@ -172,7 +172,8 @@ def agreement_text(figures, path):
     """Return as text what `agreement` returns. path: the file of the votes."""
     skipped = figures["without_votes"]
     lines = [
-        f"votes of {path} on {figures['n']} images ({skipped} without votes left out):",
+        f"votes of {path} on {cli.counted(figures['n'], 'image')} "
+        f"({skipped} without votes left out):",
         f"  cross-entropy under the votes {figures['cross_entropy']:.4f} nats; its minimum, the "
         f"entropy of the votes, {figures['entropy']:.4f}",
         f"  Pearson correlation per image, mean {figures['correlation']:.4f}",

@@ -1,6 +1,7 @@
 """Show the results of an evaluation as text, for a terminal of 80 columns."""
 
 from fer2013_tf.evaluation import metrics
+from fer2013_tf.utils import cli
 
 WIDTH = 80
 LONGEST_NAME = 40
@@ -27,11 +28,12 @@ def calibration_line(figures):
     by = f"temperatures of {temperatures[0]:.2f} to {temperatures[-1]:.2f}"
     if smoothings:
         by += f", label smoothing of {', '.join(f'{s:g}' for s in sorted(smoothings))} undone"
+    how = "scaled by" if figures["fitted"] else "each checkpoint scaled by"
     before, after = (
         f"{100 * figures[when]['error']:.2f} % (cross-entropy {figures[when]['loss']:.4f})"
         for when in ("before", "after")
     )
-    return f"calibration error {before}; scaled by {by}: {after}"
+    return f"calibration error {before}; {how} {by}: {after}"
 
 
 def members_table(members, ensemble_accuracy):
@@ -73,20 +75,22 @@ def _headline(result, title):
 
 def _per_class(figures, classes):
     names = [_head(name, LONGEST_NAME) for name in classes]
-    width = max(len(name) for name in (*names, "macro average"))
+    width = max(len(name) for name in (*names, "weighted average"))
     lines = [f"{'class':<{width}}  {'precision':>9}  {'recall':>9}  {'F1':>9}  {'support':>8}"]
     lines.append("-" * len(lines[0]))
     for name, key in zip(names, classes, strict=True):
         cells = "  ".join(f"{_percent(figures[key][figure]):>9}" for figure in FIGURES)
         lines.append(f"{name:<{width}}  {cells}  {figures[key]['support']:>8}")
-    macro = [sum(figures[name][figure] for name in classes) / len(classes) for figure in FIGURES]
     total = sum(figures[name]["support"] for name in classes)
-    cells = "  ".join(f"{_percent(value):>9}" for value in macro)
-    return "\n".join([*lines, f"{'macro average':<{width}}  {cells}  {total:>8}"])
+    for name, means in metrics.averages(figures).items():
+        cells = "  ".join(f"{_percent(means[figure]):>9}" for figure in FIGURES)
+        lines.append(f"{f'{name} average':<{width}}  {cells}  {total:>8}")
+    return "\n".join(lines)
 
 
 def _confusion(confusion, classes):
     """Return the matrix; class names are cut to fit 80 columns, but not below a count's width."""
+    classes = [cli.printable(name) for name in classes]
     digits = max(len(str(count)) for row in confusion for count in row)
     longest = max(digits, *(len(name) for name in classes))
     for cut in range(longest, digits - 1, -1):
@@ -106,11 +110,13 @@ def _confusion(confusion, classes):
 
 
 def _head(name, longest):
+    name = cli.printable(name)
     return name if len(name) <= longest else name[: longest - 1] + "~"
 
 
 def _tail(name, longest):
     """Return the end of a long name: of two checkpoints' paths, the part that differs."""
+    name = cli.printable(name)
     return name if len(name) <= longest else "~" + name[len(name) - longest + 1 :]
 
 
@@ -156,3 +162,25 @@ def pairs_table(pairs):
         counts = "{} : {}".format(*pair["right_alone"])
         lines.append(f"{first} - {second}: {counts}, p = {pair['p']:.2g}, {said}")
     return "\n".join(lines) + "\n"
+
+
+def aligned(header, rows, *, numbers=(), rules=()):
+    """Return a table in which every column is as wide as its widest cell.
+
+    header, rows: cells, str. numbers: places of the columns that are aligned to the right. rules:
+    places of the rows that have a line above them, beside the first.
+    """
+    widths = [max(map(len, column)) for column in zip(header, *rows)]
+
+    def line(cells):
+        padded = [
+            cell.rjust(width) if place in numbers else cell.ljust(width)
+            for place, (cell, width) in enumerate(zip(cells, widths))
+        ]
+        return "  ".join(padded).rstrip()
+
+    rule = "-" * len(line(header).ljust(sum(widths) + 2 * (len(widths) - 1)))
+    lines = [line(header)]
+    for place, row in enumerate(rows):
+        lines += [rule, line(row)] if place == 0 or place in rules else [line(row)]
+    return "\n".join(lines)

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from tqdm import tqdm
 
-from fer2013_tf.utils import constants, files
+from fer2013_tf.utils import cli, constants, files
 from fer2013_tf.utils.errors import UserError
 
 CACHE = "speed.json"
@@ -42,7 +42,8 @@ def speeds(trials, record_set, *, precision, cache):
     keys = {trial.name: _key(trial.recipe, record_set, precision) for trial in trials}
     missing = [trial for trial in trials if keys[trial.name] not in known]
     if len(missing) < len(trials):
-        print(f"{len(trials) - len(missing)} of {len(trials)} trials measured before: {cache}")
+        all_trials = cli.counted(len(trials), "trial")
+        print(f"{len(trials) - len(missing)} of {all_trials} measured before: {cache}")
     if missing:
         Path(cache).parent.mkdir(parents=True, exist_ok=True)
         for trial in tqdm(missing, desc="measuring", unit=" trial", leave=False):

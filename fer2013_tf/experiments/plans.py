@@ -28,6 +28,7 @@ from typing import NamedTuple
 
 from fer2013_tf import recipes
 from fer2013_tf.recipes import Recipe
+from fer2013_tf.utils import names as names_of_files
 from fer2013_tf.utils import registry
 from fer2013_tf.utils.errors import UserError
 
@@ -37,6 +38,8 @@ else:
     import tomli as tomllib
 
 
+# Bytes kept free in a run's name for its seed.
+SEED_ROOM = len("_seed-9999999999")
 PLAN_FILES = Path(__file__).parent / "plan_files"
 ORDERS = ("grid", "one", "greedy")
 # Keys of a plan, each with a value of its type.
@@ -140,7 +143,7 @@ def load(file):
     if not content.get("axis"):
         raise UserError(f"{path}: no [[axis]]; say what varies")
     plan = Plan(
-        name=path.stem,
+        name=names_of_files.plain(path.stem),
         about=content.get("about", ""),
         recipe=content.get("recipe", "lenet"),
         settings=tuple(content.get("set", ())),
@@ -174,7 +177,9 @@ def _check_plan(plan, path):
         raise UserError(f"{path}: two axes of one name; name them apart")
     # Makes every trial once, so that a wrong value is an error before anything is trained.
     alone = [
-        (axis.name, plan.trial({axis.name: v}).name) for axis in plan.axes for v in axis.values
+        (axis.name, names_of_files.fold(plan.trial({axis.name: value}).name))
+        for axis in plan.axes
+        for value in axis.values
     ]
     if len(set(alone)) < len(alone):
         raise UserError(f"{path}: two values of an axis have one name; label them apart")
@@ -211,4 +216,4 @@ def _run_name(labels):
         slug = re.sub(r"[^\w.+-]+", "-", label).strip("-.")
         alone = len(labels) == 1 and slug[:1].isalpha()
         words.append(slug if alone else f"{axis}-{slug}")
-    return "_".join(words)
+    return names_of_files.plain("_".join(words), room=SEED_ROOM)

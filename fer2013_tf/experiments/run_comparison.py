@@ -20,13 +20,13 @@ def measure(wanted, record_set, split, *, ckpt, tta="none"):
     """Return a dict of one run's figures on a split.
 
     wanted: RUN or RUN:WHICH; WHICH as in eval, best if it is not given. The dict's keys are "name",
-    "net", "classes", "parameters", "operations" per image, "epochs", "epoch_seconds" (None without
-    a history), "accuracy", "ci95", "accuracy_dedup", "macro_f1", "confusion" [k, k], "history", and
-    "correct", bool [n] in the order of the split.
+    "net", "classes" of the records, "classes_left_out" of the net, "parameters", "operations" per
+    image, "epochs", "epoch_seconds" (None without a history), "accuracy", "ci95", "accuracy_dedup",
+    "macro_f1", "confusion" [k, k], "history", and "correct", bool [n] in the order of the split.
 
-    Raises UserError for an unknown run or checkpoint.
+    Raises UserError for an unknown run or checkpoint, and as `ensembles.for_records`.
     """
-    members = ensembles.resolve_ensemble(ckpt, wanted)
+    members = ensembles.for_records(ensembles.resolve_ensemble(ckpt, wanted), record_set)
     # TensorFlow, which takes seconds, only when it is known that the run is there.
     from fer2013_tf.evaluation import costs
 
@@ -37,11 +37,11 @@ def measure(wanted, record_set, split, *, ckpt, tta="none"):
     name = wanted.partition(":")[0]
     history = [] if name == constants.SHIPPED_NAME else run_folder.Run(ckpt, name).history()
     seconds = [entry["seconds"] for entry in history]
-    f1 = [figures["f1"] for figures in result["per_class"].values()]
     return {
         "name": wanted,
         "net": first.recipe.net,
-        "classes": first.data["classes"],
+        "classes": record_set.manifest["classes"],
+        "classes_left_out": list(first.kept.left_out) if first.kept else [],
         "parameters": cost.parameters,
         "operations": cost.operations,
         "epochs": len(history),
@@ -49,7 +49,7 @@ def measure(wanted, record_set, split, *, ckpt, tta="none"):
         "accuracy": result["accuracy"],
         "ci95": result["ci95"],
         "accuracy_dedup": result["accuracy_dedup"],
-        "macro_f1": sum(f1) / len(f1),
+        "macro_f1": result["averages"]["macro"]["f1"],
         "confusion": result["confusion"],
         "history": history,
         "correct": predicted == labeled.labels,

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from fer2013_tf.checkpoints import run_folder
 from fer2013_tf.experiments import estimates, results
-from fer2013_tf.utils import constants, files, legacy
+from fer2013_tf.utils import cli, constants, files, legacy
 from fer2013_tf.utils.errors import UserError
 
 STOPPED = (130, 143)
@@ -78,7 +78,8 @@ class Sweep:
                 f"{speed.images_per_second:>12.0f}{each / 60:>9.1f}"
             )
         print(
-            f"{len(pairs)} trainings: about {seconds / 60:.0f} minutes and their evaluation, "
+            f"{cli.counted(len(pairs), 'training')}: about {seconds / 60:.0f} minutes "
+            "and their evaluation, "
             f"{size / 1e9:.1f} GB of checkpoints in {self.ckpt}",
             flush=True,
         )
@@ -100,7 +101,8 @@ class Sweep:
         print(*filter(None, said), sep="\n")
         print(f"results: {self.logs / 'results.csv'}, curves.png, accuracy.png")
         if self.failed:
-            raise UserError(f"{len(self.failed)} trials failed: {self.failed[0]}", self.failed[1:])
+            failed = cli.counted(len(self.failed), "trial")
+            raise UserError(f"{failed} failed: {self.failed[0]}", self.failed[1:])
         return 0
 
     def _run_stages(self):

@@ -12,17 +12,26 @@ from PIL import Image
 from fer2013_tf.utils import registry
 from fer2013_tf.utils.errors import UserError
 
+# Smallest width and height of a box given out, in pixels: rounded either way it is never empty.
+MIN_BOX = 2
+
 
 class Face(NamedTuple):
     """A face in an image; x to the right, y down, in pixels from the upper left corner."""
 
-    box: tuple  # left, top, right, bottom, as detected; may reach beyond the image
+    box: tuple  # left, top, right, bottom, within the image and at least MIN_BOX wide and high
     score: float | None = None  # the detector's confidence, 0..1
     eyes: tuple | None = None  # ((x, y), (x, y)), the one further left in an upright face first
     # The square that FER2013 would show of it: its side, and how much higher its center is, both
     # in sides of the box. A property of the detector.
     scale: float = 1.0
     rise: float = 0.0
+    detected: tuple | None = None  # the box before `clipped`, see `raw_box`
+
+    @property
+    def raw_box(self):
+        """Return the box as detected: it may reach beyond the image. Crops are placed by it."""
+        return self.detected or self.box
 
 
 class CropSquare(NamedTuple):
@@ -34,16 +43,40 @@ class CropSquare(NamedTuple):
     angle: float = 0.0  # degrees; positive where the head leans to its own left, our right
 
 
+def clipped(face, size):
+    """Return a `Face` whose box lies within an image of (width, height); see `Face.raw_box`."""
+    ends = (*_within(face.raw_box[::2], size[0]), *_within(face.raw_box[1::2], size[1]))
+    box = (ends[0], ends[2], ends[1], ends[3])
+    return face._replace(box=box, detected=face.raw_box)
+
+
+def _within(ends, length):
+    """Return (start, end) within 0..length, MIN_BOX apart at least where length allows it."""
+    start = min(max(0.0, ends[0]), max(0.0, length - MIN_BOX))
+    return start, max(min(ends[1], float(length)), min(start + MIN_BOX, float(length)))
+
+
 def iou(box, others):
     """Return the intersection over union of a box [4] and others [n, 4]: float [n].
 
     Boxes are (left, top, right, bottom).
     """
+    common, own, theirs = _areas(box, others)
+    return common / np.maximum(own + theirs - common, 1e-9)
+
+
+def shared_area(box, others):
+    """Return the intersection over the smaller area of a box [4] and others [n, 4]: float [n]."""
+    common, own, theirs = _areas(box, others)
+    return common / np.maximum(np.minimum(own, theirs), 1e-9)
+
+
+def _areas(box, others):
+    """Return the areas of the intersections [n], of a box and of others [n]."""
     box, others = np.asarray(box), np.asarray(others).reshape(-1, 4)
     upper, lower = np.maximum(box[:2], others[:, :2]), np.minimum(box[2:], others[:, 2:])
     common = np.prod(np.clip(lower - upper, 0, None), axis=1)
-    own, theirs = (np.prod(each[..., 2:] - each[..., :2], axis=-1) for each in (box, others))
-    return common / np.maximum(own + theirs - common, 1e-9)
+    return common, *(np.prod(each[..., 2:] - each[..., :2], axis=-1) for each in (box, others))
 
 
 def center_crop(image, size):
@@ -109,7 +142,7 @@ def eyes(face):
 
 
 def _square(face, angle):
-    left, top, right, bottom = face.box
+    left, top, right, bottom = face.raw_box
     side = max(right - left, bottom - top)
     across, up = _up(angle)
     x = (left + right) / 2 + across * face.rise * side

@@ -79,8 +79,8 @@ class Tracker:
         A face continues the track whose box it overlaps most, pairs of the largest overlap first.
         The other faces begin new tracks.
         """
-        boxes = [face.box for face in faces]
-        overlaps = np.array([alignment.iou(track.face.box, boxes) for track in self.tracks])
+        boxes = [face.raw_box for face in faces]
+        overlaps = np.array([alignment.iou(track.face.raw_box, boxes) for track in self.tracks])
         matched = {}
         while overlaps.size and overlaps.max() > MIN_IOU:
             track, face = np.unravel_index(overlaps.argmax(), overlaps.shape)
@@ -96,6 +96,10 @@ class Tracker:
         lost = [t for t in self.tracks if t not in visible and t.missed < MAX_MISSED]
         self.tracks = [*visible, *lost]
         return visible
+
+    def end(self):
+        """End all tracks: faces from here on are other ones, as after a cut."""
+        self.tracks = []
 
     def visible(self):
         """Return the tracks of the last detection, left to right."""

@@ -2,11 +2,11 @@
 
 import functools
 import math
-from pathlib import Path
 from typing import NamedTuple
 
 from PIL import Image, ImageDraw, ImageFont
 
+from fer2013_tf.visualization import fonts, style
 from fer2013_tf.visualization.style import FAINT, INK, class_colors
 
 # Smaller images are enlarged until their longer side has this many pixels, to keep text readable.
@@ -29,13 +29,10 @@ class Sizes(NamedTuple):
         return cls(text=max(11, min(32, round(side / 40))), line=max(2, round(side / 250)))
 
 
-@functools.lru_cache(maxsize=16)
-def font(size):
-    """Return DejaVu Sans, which comes with matplotlib, of `size` pixels."""
-    import matplotlib
-
-    file = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"
-    return ImageFont.truetype(str(file), size)
+@functools.lru_cache(maxsize=64)
+def font(size, text=""):
+    """Return the font that has the letters of `text`, of `size` pixels: DejaVu Sans if it can."""
+    return ImageFont.truetype(str(fonts.file_for(text)), size)
 
 
 def annotate(image, predictions, *, enlarge=True, numbered=False):
@@ -72,9 +69,13 @@ def _outline(image, box, color, sizes):
 
 
 def _label(image, box, prediction, number, sizes):
-    """Draw the label above the face, or inside its box where there is no room. Return its area."""
+    """Draw the label above the face, or inside its box where there is no room. Return its area.
+
+    The edge in the class's color is hollow where the face is tracked from a frame before.
+    """
     text = f"{number}{prediction.expression} {100 * prediction.confidence:.0f} %"
-    letters = font(sizes.text)
+    text = fonts.drawable(text)
+    letters = font(sizes.text, text)
     width, height = letters.getlength(text) + sizes.text, round(1.5 * sizes.text)
     left = min(max(0, box[0]), image.width - width)
     top = box[1] - height if box[1] >= height else box[1]
@@ -82,7 +83,8 @@ def _label(image, box, prediction, number, sizes):
     area = (left, top, left + width, top + height)
     draw.rectangle(area, fill=INK)
     edge = (left, top, left + sizes.line * 2, top + height)
-    draw.rectangle(edge, fill=class_colors(prediction.classes)[prediction.predicted_class])
+    color = class_colors(prediction.classes)[prediction.predicted_class]
+    draw.rectangle(edge, fill=INK if prediction.detected is False else color, outline=color)
     middle = (left + width / 2 + sizes.line, top + height / 2)
     draw.text(middle, text, fill=PAPER, font=letters, anchor="mm")
     return area
@@ -90,9 +92,10 @@ def _label(image, box, prediction, number, sizes):
 
 def _panel(image, box, prediction, sizes, taken):
     """Draw the bars of all classes beside the face. Return their area."""
-    letters = font(max(10, round(0.8 * sizes.text)))
+    shown = style.shown(prediction.classes)
+    letters = font(max(10, round(0.8 * sizes.text)), "".join(shown))
     row = round(1.35 * letters.size)
-    names = max(letters.getlength(name) for name in prediction.classes)
+    names = max(letters.getlength(name) for name in shown)
     width, height = round(names + 6.5 * letters.size), row * len(prediction.classes) + row // 2
     area = _place(box, (width, height), image.size, taken)
     ground = Image.new("RGB", (width, height), PAPER)
@@ -100,9 +103,10 @@ def _panel(image, box, prediction, sizes, taken):
     draw = ImageDraw.Draw(image)
     colors = class_colors(prediction.classes)
     start, longest = area[0] + names + letters.size, width - names - 1.5 * letters.size
-    for number, (name, probability) in enumerate(zip(prediction.classes, prediction.probabilities)):
+    bars = zip(prediction.classes, shown, prediction.probabilities)
+    for number, (name, label, probability) in enumerate(bars):
         middle = area[1] + row // 4 + row * (number + 0.5)
-        draw.text((start - letters.size / 2, middle), name, fill=INK, font=letters, anchor="rm")
+        draw.text((start - letters.size / 2, middle), label, fill=INK, font=letters, anchor="rm")
         ends = (
             start,
             middle - row * 0.36,

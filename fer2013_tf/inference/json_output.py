@@ -6,18 +6,19 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from fer2013_tf.utils import files
+from fer2013_tf.utils import files, outputs
 from fer2013_tf.utils.errors import UserError
 
-STANDARD_OUTPUT = "-"
+STANDARD_OUTPUT = outputs.STANDARD_OUTPUT
 
 
-def check_name(path):
-    """Raise UserError for a name that may be an image's: `--json people.jpg` must not overwrite."""
+def declared(path):
+    """Return --json for `outputs.check`. Raises UserError for a name that may be an image's."""
     if path and path != STANDARD_OUTPUT and Path(path).suffix not in (".json", ".jsonl"):
         raise UserError(
             f"--json {path}: name a file that ends in .json or .jsonl, or - for standard output"
         )
+    return outputs.File("--json", None if path == STANDARD_OUTPUT else path)
 
 
 class JsonWriter:

@@ -4,6 +4,8 @@ import dataclasses
 from typing import Any
 
 UNCERTAIN = "uncertain"
+NO_FACE = "no face found"
+BOX = ("left", "top", "right", "bottom")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -19,6 +21,9 @@ class Prediction:
     crop: Any  # uint8 [h, w] or [h, w, 3], the input of the net
     weights: str  # names of the checkpoints
     min_confidence: float = 0.0  # below it the expression is "uncertain"
+    # Whether the face was found in this image itself; False: in a video, tracked from the frame
+    # before; None: faces are not looked for.
+    detected: bool | None = True
 
     @property
     def predicted_class(self):
@@ -77,6 +82,36 @@ class Prediction:
 
 
 def csv_columns(classes):
-    """Return the keys of `Prediction.as_row` in their order."""
+    """Return the keys of `Prediction.as_row` in their order, then the reason of empty rows."""
     first = ["image", "face", "expression", "detection_score", "weights"]
-    return [*first, "left", "top", "right", "bottom", *(f"p_{name}" for name in classes)]
+    return [*first, *BOX, *(f"p_{name}" for name in classes), "reason"]
+
+
+def video_columns(classes):
+    """Return the keys of `video_rows` in their order."""
+    first = ["frame", "seconds", "track", "expression"]
+    return [*first, *BOX, *(f"p_{name}" for name in classes), "detected", "reason"]
+
+
+def without_face(name, reason=NO_FACE):
+    """Return the row, for JSON and CSV, of an image without a prediction, and why it has none."""
+    return {"image": name, "face": None, "reason": reason}
+
+
+def video_rows(number, seconds, predictions):
+    """Return the rows, for JSON and CSV, of one frame: one per face, or one without a face.
+
+    number: of the frame, from 0. seconds: since the beginning of the video.
+    """
+    first = {"frame": number, "seconds": round(seconds, 3)}
+    if not predictions:
+        return [{**first, "track": None, "reason": NO_FACE}]
+    return [
+        {**first, "track": p.number, **_in_video(p.as_row()), "detected": p.detected}
+        for p in predictions
+    ]
+
+
+def _in_video(row):
+    left_out = ("image", "face", "detection_score", "weights")
+    return {key: value for key, value in row.items() if key not in left_out}

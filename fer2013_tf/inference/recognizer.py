@@ -7,20 +7,18 @@ with Recognizer() as recognizer:                         # loads once: weights, 
         print(prediction.expression, prediction.confidence, prediction.face.box)
 """
 
+import functools
+import os
 import threading
-from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
-from fer2013_tf.evaluation import calibration, ensembles
+from fer2013_tf.evaluation import combinations, ensembles
 from fer2013_tf.faces import alignment, detectors, image_io
+from fer2013_tf.faces.alignment import ALIGNMENTS
+from fer2013_tf.inference import options
 from fer2013_tf.inference.predictions import Prediction
-from fer2013_tf.utils import constants
-from fer2013_tf.utils.errors import UserError
-
-# Where the faces are: found by a detector; the center square of each image; the image itself.
-FACES_CHOICES = ("detect", "center", "none")
+from fer2013_tf.utils import constants, devices, forks
 
 
 def default_faces(detector=detectors.DEFAULT):
@@ -34,15 +32,22 @@ class Recognizer:
     Args:
         run: RUN or RUN:WHICH under `ckpt`, or "shipped" for the weights in the package.
         ensemble: which of its checkpoints, where `run` does not say it: "best" (the default),
-            "last5", ..., as in eval; their probabilities are averaged.
+            "last5", ..., as in eval; their probabilities are averaged. Of nets of different classes
+            those count that all have, matched by name.
         tta: "flip" averages each face with its mirror image, "none" does not.
         faces: "detect", "center" or "none"; None: `default_faces(detector)`.
         detector, alignment: names, see `detectors.names()` and `alignment.ALIGNMENTS`.
         min_confidence: 0..1; the expression of less confident predictions is "uncertain".
-        precision: "float32", or "bfloat16" for many faces per call.
+        precision: "float32", or "bfloat16" for many faces per call; "auto": as the CPU is.
         many: whether most calls are for many faces; calls for one face then take longer.
 
-    Raises UserError for weights, a detector or an option that does not exist.
+    Attributes:
+        calibrated: whether the probabilities are calibrated for just these weights and views.
+        calibration_note: a line that says how to change that; None where they are.
+
+    Copies, and those that pickle sends to other processes, load their weights again. Raises
+    UserError for weights, a detector or an option that does not exist, and in a process that was
+    forked after TensorFlow ran.
     """
 
     def __init__(
@@ -59,20 +64,33 @@ class Recognizer:
         precision="float32",
         many=False,
     ):
-        self.faces = _one_of("faces", faces or default_faces(detector), FACES_CHOICES)
-        self.tta = _one_of("tta", tta, constants.TTA_CHOICES)
-        self.min_confidence = min_confidence
-        self._align = _alignment(alignment)
+        chosen = {"run": run, "ckpt": ckpt, "ensemble": ensemble}
+        how = {"tta": tta, "faces": faces, "detector": detector, "alignment": alignment}
+        how |= {"min_confidence": min_confidence, "precision": precision, "many": many}
+        options.check(**chosen, **how)
+        self._arguments = {**chosen, **how}
+        self.faces = default_faces(detector) if faces is None else faces
+        self.tta, self.min_confidence = tta, float(min_confidence)
+        self._align = ALIGNMENTS[alignment]
         self.members = ensembles.resolve_ensemble(ckpt, run, ensemble)
+        self._combination = combinations.find(self.members, tta)
+        self.calibrated, self.calibration_note = self._combination.fitted is not None, None
+        if not self.calibrated:
+            self.calibration_note = combinations.unfitted_note(self.members, tta, **chosen)
         self._detect = detectors.load(detector) if self.faces == "detect" else None
-        self.classes = tuple(self.members[0].data["classes"])
+        self.classes = self.members[0].classes
         self.size = tuple(self.members[0].data["size"])
         self.weights = ",".join(member.name for member in self.members)
+        precision, _ = devices.choose_precision(precision)
         self._classifiers = ensembles.load_classifiers(
             self.members, precision=precision, latency_mode=not many
         )
         # Threads may share TensorFlow's sessions, but not TensorFlow Lite's interpreters.
         self._detector_lock = threading.Lock()
+
+    def __reduce__(self):
+        """Copy and unpickle as a new one, made from the same arguments."""
+        return functools.partial(type(self), **self._arguments), ()
 
     def __enter__(self):
         return self
@@ -86,30 +104,27 @@ class Recognizer:
             classifier.close()
 
     def predict(self, images):
-        """Return a list of `Prediction`, one per face, of one image; of a list a list of those.
+        """Return a list of `Prediction`, one per face, of one image; of several a list of those.
 
-        An image is a file's name or Path, a PIL image, or an array uint8 [h, w] gray or [h, w, 3]
-        RGB. Raises UserError for a file that cannot be read, ValueError for another array.
+        An image is a file's name or Path, the bytes of a file, a binary file object, a PIL image,
+        or an array [h, w] or [h, w, c] (see `image_io.from_array`). Several are a list, any other
+        iterable, a pandas Series, or an array [n, h, w, c]. Raises UserError for an image that
+        cannot be read.
         """
-        if isinstance(images, (list, tuple)):
-            crops = [self.detect_and_crop(self.open(image)) for image in images]
-            names = [_name(image, number) for number, image in enumerate(images)]
-            return self.predict_faces(crops, names)
-        return self.predict([images])[0]
+        if not image_io.is_list(images):
+            return self.predict([images])[0]
+        crops, names = [], []
+        for number, image in enumerate(images):
+            names.append(_name(image, number))
+            crops.append(self.detect_and_crop(self.open(image, f"image {number}")))
+        return self.predict_faces(crops, names)
 
-    def open(self, image):
-        """Return any image that `predict` takes as a PIL image of mode L or RGB."""
-        if isinstance(image, (str, Path)):
-            return image_io.open_image(image).image
-        if isinstance(image, Image.Image):
-            return image if image.mode in ("L", "RGB") else image.convert("RGB")
-        array = np.asarray(image)
-        gray, color = array.ndim == 2, array.ndim == 3 and array.shape[-1] == 3
-        if array.dtype != np.uint8 or not (gray or color) or 0 in array.shape:
-            raise ValueError(
-                f"image is {array.dtype} {array.shape}; expected uint8 [h, w] or [h, w, 3] RGB"
-            )
-        return Image.fromarray(array)
+    def open(self, image, name="the image"):
+        """Return any image that `predict` takes as a PIL image of mode L or RGB.
+
+        name: stands in errors for an image that is no file's name.
+        """
+        return image_io.open_image(image, name).image
 
     def detect(self, image, *, search_tiles=True):
         """Return the faces [Face] in a PIL image of mode L or RGB, left to right.
@@ -121,6 +136,7 @@ class Recognizer:
             return [alignment.Face((0.0, 0.0, float(width), float(height)))]
         if self.faces == "center":
             return [alignment.center_face(image)]
+        forks.use()  # before a lock that another thread held when this process was forked
         with self._detector_lock:
             return self._detect(image, search_tiles=search_tiles)
 
@@ -138,9 +154,12 @@ class Recognizer:
 
     def predict_crops(self, crops):
         """Return (scores float32 [n, k], probabilities float64 [n, k]) of crops uint8 [n, h, w]."""
-        logits = np.stack([c.tta_logits(crops, self.tta) for c in self._classifiers])
-        calibrations = [member.calibration for member in self.members]
-        return logits.mean(axis=(0, 1)), calibration.ensemble_probabilities(logits, calibrations)
+        logits = [c.tta_logits(crops, self.tta) for c in self._classifiers]
+        kept = [
+            own if member.places is None else own[..., list(member.places)]
+            for member, own in zip(self.members, logits)
+        ]
+        return np.mean(kept, axis=(0, 1)), self._combination.probabilities(logits)
 
     def predict_faces(self, faces, names):
         """Return the predictions for the faces of several images, computed in one batch.
@@ -175,15 +194,5 @@ class Recognizer:
         )
 
 
-def _one_of(option, value, known):
-    if value not in known:
-        raise UserError(f"{option} {value!r}: not known; known: {', '.join(known)}")
-    return value
-
-
-def _alignment(name):
-    return alignment.ALIGNMENTS[_one_of("alignment", name, sorted(alignment.ALIGNMENTS))]
-
-
 def _name(image, number):
-    return str(image) if isinstance(image, (str, Path)) else str(number)
+    return str(image) if isinstance(image, (str, os.PathLike)) else str(number)

@@ -10,85 +10,94 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from fer2013_tf.inference import annotating, json_output, video_files
-from fer2013_tf.inference.following import Follower
-from fer2013_tf.utils import cli, files
+from fer2013_tf.inference import (
+    annotating,
+    following,
+    json_output,
+    predictions,
+    video_files,
+    video_writing,
+)
+from fer2013_tf.utils import cli, files, outputs
 
-# Faces of a video file are detected in every third frame on every machine: results repeat.
-EVERY = 3
 # The timeline shows the longest tracks, of more than MIN_SECONDS if there are any; those of long
 # videos are averaged to so many moments.
 MAX_TRACKS, MIN_SECONDS, MOMENTS = 6, 0.5, 1200
 
 
-def check_outputs(*, json=None, csv=None, annotate=None, timeline=None):
-    """Check, before any work, that the outputs of `run` can be written. Raises UserError."""
-    json_output.check_name(json)
-    files.check_folders(None if json == json_output.STANDARD_OUTPUT else json, csv, timeline)
-    if annotate:
-        video_files.check_output(annotate)
+def check_outputs(source, *, overwrite=False, json=None, csv=None, annotate=None, timeline=None):
+    """Check, before any work, that the outputs of `run` destroy nothing. Raises UserError.
 
-
-def run(source, load, *, smoothing="mode", window=True, timeline=None, **outputs):
-    """Predict a video file, or camera 0, 1, ..., frame by frame and write the outputs.
-
-    load: returns the Recognizer; called once the video is open, because it takes seconds. window:
-    whether to show the camera. timeline: PNG file of the probabilities over time. outputs: json,
-    csv and annotate, the annotated video. Raises UserError for a source that cannot be read.
+    source: the video that is read. overwrite: as of `outputs.check`.
     """
-    tracks = {}
+    declared = [
+        json_output.declared(json),
+        outputs.File("--csv", csv),
+        outputs.File("--annotate", annotate),
+        outputs.File("--timeline", timeline),
+    ]
+    if annotate:
+        video_writing.check_output(annotate)
+    outputs.check(declared, [source], overwrite=overwrite)
+
+
+def run(source, load, *, smoothing="mode", window=True, timeline=None, **outputs_asked):
+    """Predict a video file, a stream or a camera frame by frame and write the outputs.
+
+    source: see `video_files.open_video`. load: returns the Recognizer; called once the video is
+    open, because it takes seconds. window: whether to show a live source. timeline: PNG file of the
+    probabilities over time. outputs_asked: json, csv and annotate, the annotated video. Raises
+    UserError for a source that cannot be read, and at the end of a damaged one; what was predicted
+    is written and printed first, also after Ctrl-C.
+    """
     with contextlib.ExitStack() as stack:
         video = stack.enter_context(video_files.open_video(source))
         recognizer = stack.enter_context(load())
         classes, drawing = recognizer.classes, _Drawing()
-        show = window and video.live
-        made = _sinks(video, classes, drawing, show=show, **outputs)
+        every = None if video.live else following.every_of(video.rate)
+        follower = following.Follower(recognizer, smoothing=smoothing, every=every, rate=video.rate)
+        done = _Done(video, follower, classes, timeline)
+        to_stdout = outputs_asked.get("json") == json_output.STANDARD_OUTPUT
+        stack.callback(done.print, sys.stderr if to_stdout else sys.stdout)
+        made = _sinks(video, classes, drawing, show=window and video.live, **outputs_asked)
         sinks = [stack.enter_context(sink) for sink in made]
-        every = None if video.live else EVERY
-        follower = Follower(recognizer, smoothing=smoothing, every=every, rate=video.rate)
-        started = time.perf_counter()
-        try:
-            count = _predict_frames(video, follower, sinks, tracks)
-        finally:
-            seconds = time.perf_counter() - started
-            if tracks and timeline:
-                _plot_timeline(tracks, classes, timeline, video.name)
-    to_stdout = outputs.get("json") == json_output.STANDARD_OUTPUT
-    _print_tracks(tracks, classes, file=sys.stderr if to_stdout else sys.stdout)
-    _print_speed(count, seconds, video, follower)
+        done.predict(sinks)
 
 
-def _predict_frames(video, follower, sinks, tracks):
-    """Add to tracks {number: [(seconds, probabilities)]} frame by frame; return their count."""
-    count = 0
-    bar = tqdm(total=video.count, desc="frames", unit=" frame", delay=2, disable=None)
-    with contextlib.closing(bar):
-        for frame in video:
-            predictions = follower.predict(frame.pixels, video.name)
-            for prediction in predictions:
-                entry = frame.seconds, prediction.probabilities.astype(np.float32)
-                tracks.setdefault(prediction.number, []).append(entry)
-            # Every sink gets the frame, even if another one ends the video.
-            going_on = [sink.add(frame, predictions) for sink in sinks]
-            bar.update()
-            count += 1
-            if False in going_on:
-                break
-    return count
+class _Done:
+    """What has been predicted of a video so far."""
 
+    def __init__(self, video, follower, classes, timeline):
+        self.video, self.follower, self.classes = video, follower, classes
+        self.timeline, self.started, self.count = timeline, None, 0
+        self.tracks = {}  # number of the track -> [(seconds, probabilities)]
 
-def _row(frame, prediction):
-    plain = prediction.as_row()
-    for key in ("image", "face", "detection_score", "weights"):
-        del plain[key]
-    first = {"frame": frame.number, "seconds": round(frame.seconds, 3)}
-    return {**first, "track": prediction.number, **plain}
+    def predict(self, sinks):
+        """Predict frame by frame and give each to the sinks, until one of them ends the video."""
+        self.started, video = time.perf_counter(), self.video
+        bar = tqdm(total=video.count, desc="frames", unit=" frame", delay=2, disable=None)
+        with contextlib.closing(bar):
+            for frame in video:
+                predictions = self.follower.predict(frame.pixels, video.name)
+                for prediction in predictions:
+                    entry = frame.seconds, prediction.probabilities.astype(np.float32)
+                    self.tracks.setdefault(prediction.number, []).append(entry)
+                # Every sink gets the frame, even if another one ends the video.
+                going_on = [sink.add(frame, predictions) for sink in sinks]
+                bar.update()
+                self.count += 1
+                if False in going_on:
+                    break
 
-
-def _columns(classes):
-    """Return the keys of `_row` in their order."""
-    first = ["frame", "seconds", "track", "expression", "left", "top", "right", "bottom"]
-    return [*first, *(f"p_{name}" for name in classes)]
+    def print(self, file):
+        """Print the tracks and the speed, and plot the timeline, if predicting had begun."""
+        if self.started is None:
+            return
+        seconds = time.perf_counter() - self.started
+        if self.tracks and self.timeline:
+            _plot_timeline(self.tracks, self.classes, self.timeline, self.video.name)
+        _print_tracks(self.tracks, self.classes, file=file)
+        _print_speed(self.count, seconds, self.video, self.follower)
 
 
 def _sinks(video, classes, drawing, *, show, json=None, csv=None, annotate=None):
@@ -101,23 +110,23 @@ def _sinks(video, classes, drawing, *, show, json=None, csv=None, annotate=None)
     if json:
         yield _Json(json)
     if csv:
-        yield _Csv(csv, _columns(classes))
+        yield _Csv(csv, predictions.video_columns(classes))
     if annotate:
         yield _Annotated(annotate, video, drawing)
 
 
 class _Json(json_output.JsonWriter):
-    """One object per face and frame."""
+    """One object per face and frame; of a frame without a face one that says so."""
 
-    def add(self, frame, predictions):
-        self.write(_row(frame, prediction) for prediction in predictions)
+    def add(self, frame, predicted):
+        self.write(predictions.video_rows(frame.number, frame.seconds, predicted))
 
 
 class _Csv(files.GrowingCsv):
-    """One row per face and frame."""
+    """One row per face and frame; of a frame without a face one that says so."""
 
-    def add(self, frame, predictions):
-        self.write(_row(frame, prediction) for prediction in predictions)
+    def add(self, frame, predicted):
+        self.write(predictions.video_rows(frame.number, frame.seconds, predicted))
 
 
 class _Drawing:
@@ -137,13 +146,15 @@ class _Drawing:
 
 class _Annotated(contextlib.AbstractContextManager):
     def __init__(self, path, video, drawing):
-        self.writer, self.drawing = video_files.Writer(path, video), drawing
+        self.writer, self.drawing = video_writing.Writer(path, video), drawing
+        for note in self.writer.notes:
+            print(cli.printable(f"note: {note}"), file=sys.stderr)
 
     def __exit__(self, *error):
         self.writer.__exit__(*error)
 
     def add(self, frame, predictions):
-        self.writer.add(np.asarray(self.drawing.of(frame, predictions)))
+        self.writer.add(frame, np.asarray(self.drawing.of(frame, predictions)))
 
 
 class _Window(contextlib.AbstractContextManager):
@@ -169,13 +180,14 @@ def _print_tracks(tracks, classes, *, file):
             f"{classes[c]} {100 * n / len(entries):.0f} %" for c, n in counts.most_common(3)
         )
         start, end = (f"{entries[at][0]:.1f}" for at in (0, -1))
-        print(f"track {number}: {start} to {end} s, {len(entries)} frames: {frequent}", file=file)
+        long = f"{start} to {end} s, {cli.counted(len(entries), 'frame')}"
+        print(f"track {number}: {long}: {frequent}", file=file)
 
 
 def _print_speed(count, seconds, video, follower):
     often = f"one of {follower.every} frames" if follower.every > 1 else "every frame"
     print(
-        f"{count} frames of {video.size[0]}x{video.size[1]} in {seconds:.1f} s: "
+        f"{cli.counted(count, 'frame')} of {video.size[0]}x{video.size[1]} in {seconds:.1f} s: "
         f"{count / seconds:.1f} frames per second; faces detected in {often}",
         file=sys.stderr,
     )

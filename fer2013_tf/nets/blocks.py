@@ -13,16 +13,20 @@
     logits                       classes   7
 
 Convolutions are SAME with bias and ReLU, pools VALID with stride 2, dropout before the output, as
-Keras has them; weights start from Glorot's uniform distribution, biases at 0. Deviation that
-changes no value: in each block's last layer the pool comes before the ReLU.
+Keras has them; weights start from Glorot's uniform distribution, biases at 0.
 """
 
 from fer2013_tf.nets import layers
 from fer2013_tf.utils.errors import UserError
 from fer2013_tf.utils.tf1 import tf
 
-STRIDE = 2
-RANGES = {"block_num": (1, 5), "layer_num": (1, 5), "kernel_size": (2, 5), "pool_size": (2, 4)}
+RANGES = {
+    "block_num": (1, 5),
+    "layer_num": (1, 5),
+    "kernel_size": (2, 5),
+    "pool_size": (2, 4),
+    "pool_stride": (1, 4),
+}
 
 
 def build(
@@ -36,30 +40,29 @@ def build(
     filters=(64, 128, 256, 512),
     kernel_size=3,
     pool_size=4,
+    pool_stride=2,
     dropout_rate=0.2,
 ):
     """Return (logits float32 [n, num_classes], end_points) of images float32 [n, h, w, c].
 
     block_num: 1 to 5 blocks of layer_num, 1 to 5, convolutions of kernel_size, 2 to 5. filters: at
-    least one number per block. pool_size: 2 to 4. dropout_rate: before the output.
+    least one number per block. pool_size: 2 to 4. pool_stride: 1 to 4. dropout_rate: before the
+    output.
     """
     given = {"block_num": block_num, "layer_num": layer_num}
-    given.update(kernel_size=kernel_size, pool_size=pool_size)
+    given.update(kernel_size=kernel_size, pool_size=pool_size, pool_stride=pool_stride)
     _check(given, filters, dropout_rate)
     weights = {"context": context, "initializer": layers.glorot_uniform()}
     end_points = {}
-    x = tf.cast(images, context.dtype)
+    x = layers.from_images(images, context)
     for block in range(1, block_num + 1):
         for layer in range(1, layer_num + 1):
             name = f"block{block}_{layer}"
             with tf.variable_scope(name):
                 x = layers.bias(layers.conv(x, filters[block - 1], kernel_size, **weights), 0.0)
-            end_points[name] = tf.nn.relu(x)
-            if layer < layer_num:
-                x = end_points[name]
+            x = end_points[name] = layers.relu(x)
         _check_room(x, block, pool_size)
-        pooled = layers.max_pool(x, pool_size, STRIDE, padding="VALID")
-        x = end_points[f"pool{block}"] = tf.nn.relu(pooled)
+        x = end_points[f"pool{block}"] = layers.max_pool(x, pool_size, pool_stride, padding="VALID")
     x = layers.flatten(x)
     with tf.variable_scope("logits"):
         x = layers.dropout(x, dropout_rate, training=training, context=context)

@@ -38,16 +38,16 @@ def build(images, *, training, num_classes, context, depth=5, filters=36, dropou
     """
     layer = _Layer(dropout_rate, training, context)
     end_points, features = {}, []
-    x = tf.cast(images, context.dtype)
+    x = layers.from_images(images, context)
     with tf.variable_scope("stem"):
         x = layers.conv(x, STEM_FILTERS, 3, stride=2, initializer=_normal(), context=context)
-        x = tf.nn.relu(layers.batch_norm(x, training=training, context=context))
+        x = layers.relu(layers.batch_norm(x, training=training, context=context))
         end_points["stem"] = x
     x = end_points["pool"] = layers.max_pool(x, 3, 2)
     for block in range(1, BLOCKS + 1):
         with tf.variable_scope(f"clique{block}"):
             made = _clique(x, depth, filters, layer, context)
-        features.append(layers.global_average(tf.concat([x, made], axis=3)))
+        features.append(layers.global_average(layers.concat([x, made])))
         x = end_points[f"clique{block}"] = made
         if block < BLOCKS:
             with tf.variable_scope(f"transition{block}"):
@@ -75,20 +75,22 @@ class _Layer:
 
     def __call__(self, x, scope):
         with tf.variable_scope(scope):
-            x = tf.nn.relu(layers.batch_norm(x, **self._mode))
+            x = layers.relu(layers.batch_norm(x, **self._mode))
         return layers.dropout(x, self._rate, **self._mode)
 
 
 def _clique(x, depth, filters, layer, context):
-    """Return a block's layers after stage 2, [n, h, w, depth * filters], of x [n, h, w, c]."""
+    """Return a block's layers after stage 2, depth * filters channels, of a FeatureMap x."""
 
     def kernel(name, channels):
         with tf.variable_scope(name):
             shape = [3, 3, channels, filters]
-            own = layers.kernel_of(shape, layers.CONV, context, _normal())
-        return layers.cast_kernel(x, own, context)
+            return layers.kernel_of(shape, layers.CONV, context, _normal())
 
-    from_input = [kernel(f"input_{i}", x.shape[-1]) for i in range(1, depth + 1)]
+    def convolve(y, kernels):
+        return layers.convolve(y, tf.concat(kernels, axis=2), context=context)
+
+    from_input = [kernel(f"input_{i}", x.channels) for i in range(1, depth + 1)]
     between = {
         (i, j): kernel(f"from_{i}_to_{j}", filters)
         for i in range(1, depth + 1)
@@ -98,27 +100,26 @@ def _clique(x, depth, filters, layer, context):
     made = []
     for j in range(1, depth + 1):
         kernels = [from_input[j - 1], *(between[i, j] for i in range(1, j))]
-        y = layers.convolve(tf.concat([x, *made], axis=3), tf.concat(kernels, axis=2))
+        y = convolve(layers.concat([x, *made]), kernels)
         made.append(layer(y, f"stage1_{j}"))
     for j in range(1, depth + 1):
         others = [i for i in range(1, depth + 1) if i != j]
-        seen = tf.concat([made[i - 1] for i in others], axis=3)
-        y = layers.convolve(seen, tf.concat([between[i, j] for i in others], axis=2))
+        seen = layers.concat([made[i - 1] for i in others])
+        y = convolve(seen, [between[i, j] for i in others])
         made[j - 1] = layer(y, f"stage2_{j}")
-    return tf.concat(made, axis=3)
+    return layers.concat(made)
 
 
 def _transition(x, layer, context):
     """Return x after a 1x1 convolution, attention over the channels and an average pool of 2x2."""
-    channels = int(x.shape[-1])
+    channels = x.channels
     x = layers.conv(x, channels, 1, initializer=_normal(), context=context)
     x = layer(x, "norm")
     weights = layers.global_average(x)
     with tf.variable_scope("attention1"):
         weights = layers.dense(weights, channels // 2, context=context, initializer=_dense())
-        weights = tf.nn.relu(layers.bias(weights))
+        weights = layers.relu(layers.bias(weights))
     with tf.variable_scope("attention2"):
         weights = layers.dense(weights, channels, context=context, initializer=_dense())
         weights = tf.sigmoid(layers.bias(weights))
-    x *= weights[:, tf.newaxis, tf.newaxis, :]
-    return tf.nn.avg_pool2d(x, 2, 2, "SAME")
+    return layers.average_pool(layers.scale_channels(x, weights), 2, 2)

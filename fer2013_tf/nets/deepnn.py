@@ -13,7 +13,7 @@
 
 All padding is SAME; weights start from a truncated normal of 0.1, biases at 0.1. The net is that of
 TensorFlow's CIFAR-10 tutorial, with its second dense layer left linear. It was used at 128x128 with
-10 classes too. Deviation that changes no value: pool1 comes before the ReLU.
+10 classes too.
 """
 
 from fer2013_tf.nets import layers
@@ -27,19 +27,18 @@ def build(images, *, training, num_classes, context):
     del training  # the net is the same in evaluation
     weights = {"context": context, "initializer": layers.truncated_normal(STDDEV)}
     end_points = {}
-    x = tf.cast(images, context.dtype)
+    x = layers.from_images(images, context)
     with tf.variable_scope("conv1"):
-        x = layers.bias(layers.conv(x, 64, 5, **weights))
-        end_points["conv1"] = tf.nn.relu(x)
-    x = end_points["pool1"] = tf.nn.relu(layers.max_pool(x, 3, 2))
+        x = end_points["conv1"] = layers.relu(layers.bias(layers.conv(x, 64, 5, **weights)))
+    x = end_points["pool1"] = layers.max_pool(x, 3, 2)
     x = end_points["norm1"] = layers.local_response(x)
     with tf.variable_scope("conv2"):
-        x = end_points["conv2"] = tf.nn.relu(layers.bias(layers.conv(x, 64, 3, **weights)))
+        x = end_points["conv2"] = layers.relu(layers.bias(layers.conv(x, 64, 3, **weights)))
     x = end_points["norm2"] = layers.local_response(x)
     x = end_points["pool2"] = layers.max_pool(x, 3, 2)
     x = layers.flatten(x)
     with tf.variable_scope("fc1"):
-        x = end_points["fc1"] = tf.nn.relu(layers.bias(layers.dense(x, 384, **weights)))
+        x = end_points["fc1"] = layers.relu(layers.bias(layers.dense(x, 384, **weights)))
     with tf.variable_scope("fc2"):
         x = end_points["fc2"] = layers.bias(layers.dense(x, 192, **weights))
     with tf.variable_scope("logits"):

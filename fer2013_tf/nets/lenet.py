@@ -11,16 +11,13 @@
     fc2                      512       512
     logits                   classes   7
 
-All padding is SAME. Batch normalization (or a bias) comes before the activation. Deviation that
-changes no value: the pool is taken before the activation, which then runs on a quarter of the
-elements; both are monotonic, so max and activation commute.
+All padding is SAME. Batch normalization (or a bias) comes before the activation.
 """
 
 from collections.abc import Callable
 from typing import NamedTuple
 
 from fer2013_tf.nets import layers
-from fer2013_tf.nets.layers import fused_stem
 from fer2013_tf.utils.errors import UserError
 from fer2013_tf.utils.tf1 import tf
 
@@ -28,7 +25,7 @@ CONVOLUTIONS = (("1", 64), ("2", 64), ("3", 128))  # number, filters
 DENSE_UNITS = 512
 KERNEL, POOL, STRIDE = 5, 3, 2
 NORMS = ("bn", "lrn", "none")
-ACTIVATIONS = {"relu": tf.nn.relu, "leaky_relu": tf.nn.leaky_relu}
+ACTIVATIONS = {"relu": layers.relu, "leaky_relu": layers.leaky_relu}
 
 
 def build(
@@ -83,57 +80,23 @@ class _Style(NamedTuple):
     bias_with_bn: bool
     activate: Callable
 
-    @property
-    def is_fusible(self):
-        """Whether `fused_stem` computes the first block of such a net."""
-        plain_bn = self.norm == "bn" and all(self.bn.values()) and not self.bias_with_bn
-        return plain_bn and self.activate is tf.nn.relu and not self.mode["context"].freezes
-
 
 def _convolutions(images, style, end_points):
     """Return the flattened output [n, units] of the blocks; enter each into the end points."""
-    blocks, layout = list(CONVOLUTIONS), layers.NHWC
-    if images.shape[-1] == 1 and style.is_fusible:
-        x = _first_block(images, style, end_points, *blocks.pop(0))
-    else:
-        x = tf.cast(images, style.mode["context"].dtype)
-    for number, filters in blocks:
-        x, layout = _conv_block(x, layout, style, end_points, number, filters)
-    with tf.name_scope("flatten"):
-        return layers.flatten(layers.transpose_layout(x, layout, layers.NHWC))
-
-
-def _first_block(images, style, end_points, number, filters):
-    with tf.variable_scope(f"conv{number}"):
-        before_pool, x = fused_stem.conv_norm_relu_pool(
-            images,
-            filters,
-            KERNEL,
-            pool=POOL,
-            stride=STRIDE,
-            pool_scope=f"pool{number}",
-            **style.mode,
-        )
-    end_points[f"conv{number}"], end_points[f"pool{number}"] = before_pool, x
-    return x
-
-
-def _conv_block(x, layout, style, end_points, number, filters):
-    """Return (output, its layout), which is the one that makes this convolution fastest."""
     context = style.mode["context"]
-    fastest = layers.layout_for(x, filters, KERNEL, layout=layout, context=context)
-    with tf.variable_scope(f"conv{number}"):
-        x = layers.transpose_layout(x, layout, fastest)
-        x = layers.conv(x, filters, KERNEL, layout=fastest, context=context)
-        x = _normalize(x, style, style.norm == "bn")
-        shown = layers.transpose_layout(style.activate(x), fastest, layers.NHWC)
-        end_points[f"conv{number}"] = shown
-    with tf.name_scope(f"pool{number}"):
-        x = style.activate(layers.max_pool(x, POOL, STRIDE, layout=fastest))
-        if style.norm == "lrn":
-            x = layers.local_response(x)
-        end_points[f"pool{number}"] = layers.transpose_layout(x, fastest, layers.NHWC)
-    return x, fastest
+    x = layers.from_images(images, context)
+    for number, filters in CONVOLUTIONS:
+        with tf.variable_scope(f"conv{number}"):
+            x = layers.conv(x, filters, KERNEL, context=context)
+            x = style.activate(_normalize(x, style, style.norm == "bn"))
+        end_points[f"conv{number}"] = x
+        with tf.name_scope(f"pool{number}"):
+            x = layers.max_pool(x, POOL, STRIDE)
+            if style.norm == "lrn":
+                x = layers.local_response(x)
+        end_points[f"pool{number}"] = x
+    with tf.name_scope("flatten"):
+        return layers.flatten(x)
 
 
 def _normalize(x, style, bn):

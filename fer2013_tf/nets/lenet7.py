@@ -15,8 +15,7 @@
 The article gives no table. It says that a third convolution with its pool and one more dense layer
 were added. Chosen here: the widths of TensorFlow's LeNet (32, 64, 512), doubled for the third
 convolution; three hidden dense layers and the output make seven layers with weights, as in the
-name. Padding is SAME, every layer has a bias and, but for the output, a ReLU. Deviation that
-changes no value: pools come before the ReLU.
+name. Padding is SAME, every layer has a bias and, but for the output, a ReLU.
 """
 
 from fer2013_tf.nets import layers
@@ -41,16 +40,16 @@ def build(
     """
     weights = {"context": context, "initializer": layers.truncated_normal(STDDEV)}
     end_points = {}
-    x = tf.cast(images, context.dtype)
+    x = layers.from_images(images, context)
     for number, filters in enumerate(FILTERS, start=1):
         with tf.variable_scope(f"conv{number}"):
             x = layers.bias(layers.conv(x, filters, 5, **weights))
-        end_points[f"conv{number}"] = tf.nn.relu(x)
-        x = end_points[f"pool{number}"] = tf.nn.relu(layers.max_pool(x, 2, 2))
+        x = end_points[f"conv{number}"] = layers.relu(x)
+        x = end_points[f"pool{number}"] = layers.max_pool(x, 2, 2)
     x = layers.flatten(x)
     for number, width in enumerate(units, start=1):
         with tf.variable_scope(f"fc{number}"):
-            x = end_points[f"fc{number}"] = tf.nn.relu(
+            x = end_points[f"fc{number}"] = layers.relu(
                 layers.bias(layers.dense(x, width, **weights))
             )
             x = layers.dropout(x, dropout_rate, training=training, context=context)

@@ -35,9 +35,9 @@ def build(
     """
     mode = {"training": training, "context": context}
     end_points = {}
-    x = tf.cast(images, context.dtype)
+    x = layers.from_images(images, context)
     for number, filters in enumerate(FILTERS, start=1):
-        bounds = layers.fan_in_bounds(9 * int(x.shape[-1]))
+        bounds = layers.fan_in_bounds(9 * x.channels)
         with tf.variable_scope(f"conv{number}"):
             x = layers.conv(x, filters, 3, context=context, initializer=layers.normal(STDDEV))
             x = layers.batch_norm(layers.bias(x, bounds), **mode)

@@ -29,12 +29,11 @@ def build(images, *, training, num_classes, context, stages=STAGES):
     """
     mode = {"training": training, "context": context}
     end_points = {}
-    x = tf.cast(images, context.dtype)
+    x = layers.from_images(images, context)
     with tf.variable_scope("stem"):
         x = layers.conv_as_torch(x, stages[0], 7, stride=2, padding=3, context=context)
-        x = end_points["stem"] = tf.nn.relu(layers.batch_norm(x, **mode))
-    # Nothing is below zero after the ReLU, so the zeros of the margin never are the maximum.
-    x = end_points["pool"] = layers.max_pool(layers.pad_zeros(x, 1), 3, 2, padding="VALID")
+        x = end_points["stem"] = layers.relu(layers.batch_norm(x, **mode))
+    x = end_points["pool"] = layers.max_pool(x, 3, 2, padding=1)
     for stage, filters in enumerate(stages, start=1):
         for block in range(1, BLOCKS + 1):
             name = f"stage{stage}_{block}"
@@ -54,11 +53,11 @@ def _residual(x, filters, stride, *, training, context):
     shortcut = x
     with tf.variable_scope("conv1"):
         y = layers.conv_as_torch(x, filters, 3, stride=stride, padding=1, context=context)
-        y = tf.nn.relu(layers.batch_norm(y, training=training, context=context))
+        y = layers.relu(layers.batch_norm(y, training=training, context=context))
     with tf.variable_scope("conv2"):
         y = layers.conv_as_torch(y, filters, 3, padding=1, context=context)
         y = layers.batch_norm(y, training=training, context=context)
-    if stride > 1 or x.shape[-1] != filters:
+    if stride > 1 or x.channels != filters:
         with tf.variable_scope("shortcut"):
             shortcut = layers.conv_as_torch(x, filters, 1, stride=stride, context=context)
-    return tf.nn.relu(y + shortcut)
+    return layers.relu(layers.add(y, shortcut))

@@ -10,7 +10,7 @@
     logits                   classes   7
 
 No padding anywhere; every layer has a bias and, but for the output, a ReLU; initial values are
-those of PyTorch. Deviation that changes no value: pools come before the ReLU.
+those of PyTorch.
 """
 
 from fer2013_tf.nets import layers
@@ -26,17 +26,16 @@ def build(images, *, training, num_classes, context, units=(4096, 1024)):
     """
     del training  # the net is the same in evaluation
     end_points = {}
-    x = tf.cast(images, context.dtype)
+    x = layers.from_images(images, context)
     for number, (filters, pool) in enumerate(CONVOLUTIONS, start=1):
         with tf.variable_scope(f"conv{number}"):
             x = layers.conv_as_torch(x, filters, 3, context=context)
-        end_points[f"conv{number}"] = tf.nn.relu(x)
-        pooled = layers.max_pool(x, pool, pool, padding="VALID")
-        x = end_points[f"pool{number}"] = tf.nn.relu(pooled)
+        x = end_points[f"conv{number}"] = layers.relu(x)
+        x = end_points[f"pool{number}"] = layers.max_pool(x, pool, pool, padding="VALID")
     x = layers.flatten(x)
     for number, width in enumerate(units, start=1):
         with tf.variable_scope(f"fc{number}"):
-            x = end_points[f"fc{number}"] = tf.nn.relu(
+            x = end_points[f"fc{number}"] = layers.relu(
                 layers.dense_as_torch(x, width, context=context)
             )
     with tf.variable_scope("logits"):

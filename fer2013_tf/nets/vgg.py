@@ -12,8 +12,7 @@
     logits                       classes   7
 
 Every layer has a bias and, but for the output, a ReLU; dropout 0.5 after fc1 and fc2; initial
-values are those of PyTorch. After Simonyan & Zisserman 2015. Deviation that changes no value: in
-each block's last layer the pool comes before the ReLU.
+values are those of PyTorch. After Simonyan & Zisserman 2015.
 """
 
 from fer2013_tf.nets import layers
@@ -28,20 +27,18 @@ def build(images, *, training, num_classes, context, units=4096, dropout_rate=0.
     units: width of fc1 and fc2. dropout_rate: before fc2 and logits.
     """
     end_points = {}
-    x = tf.cast(images, context.dtype)
+    x = layers.from_images(images, context)
     for block, (count, filters) in enumerate(BLOCKS, start=1):
         for layer in range(1, count + 1):
             name = f"block{block}_{layer}"
             with tf.variable_scope(name):
                 x = layers.conv_as_torch(x, filters, 3, padding=1, context=context)
-            end_points[name] = tf.nn.relu(x)
-            if layer < count:
-                x = end_points[name]
-        x = end_points[f"pool{block}"] = tf.nn.relu(layers.max_pool(x, 2, 2, padding="VALID"))
+            x = end_points[name] = layers.relu(x)
+        x = end_points[f"pool{block}"] = layers.max_pool(x, 2, 2, padding="VALID")
     x = layers.flatten(x)
     for name in ("fc1", "fc2"):
         with tf.variable_scope(name):
-            x = end_points[name] = tf.nn.relu(layers.dense_as_torch(x, units, context=context))
+            x = end_points[name] = layers.relu(layers.dense_as_torch(x, units, context=context))
             x = layers.dropout(x, dropout_rate, training=training, context=context)
     with tf.variable_scope("logits"):
         end_points["logits"] = layers.dense_as_torch(

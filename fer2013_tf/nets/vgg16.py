@@ -48,22 +48,22 @@ def build(
     weights = {"context": context, "initializer": layers.glorot_uniform()}
     end_points = {}
     blue_first = images[..., ::-1]
-    x = tf.cast(blue_first - tf.constant(IMAGENET_MEANS), context.dtype)
+    x = layers.from_images(blue_first - tf.constant(IMAGENET_MEANS), context)
     for block, (count, filters) in enumerate(BLOCKS, start=1):
         for layer in range(1, count + 1):
             name = f"block{block}_conv{layer}"
             with tf.variable_scope(name):
                 x = layers.conv(x, max(1, round(filters * width)), 3, **weights)
-                x = end_points[name] = tf.nn.relu(layers.bias(x, 0.0))
+                x = end_points[name] = layers.relu(layers.bias(x, 0.0))
         x = end_points[f"block{block}_pool"] = layers.max_pool(x, 2, 2, padding="VALID")
     if head:
         with tf.variable_scope("head_conv"):
-            x = tf.nn.relu(layers.bias(layers.conv(x, head, 3, **weights), 0.0))
+            x = layers.relu(layers.bias(layers.conv(x, head, 3, **weights), 0.0))
             end_points["head_conv"] = x
     x = layers.flatten(x)
     with tf.variable_scope("fc1"):
         x = layers.dropout(x, dropout_rate, training=training, context=context)
-        x = end_points["fc1"] = tf.nn.relu(layers.bias(layers.dense(x, units, **weights), 0.0))
+        x = end_points["fc1"] = layers.relu(layers.bias(layers.dense(x, units, **weights), 0.0))
     with tf.variable_scope("logits"):
         x = layers.dropout(x, dropout_rate, training=training, context=context)
         x = layers.dense(x, num_classes, kind=layers.OUTPUT, **weights)

@@ -117,14 +117,23 @@ def noise(pixels, seed, *, std=10.0):
 @PIXEL_OPS.register
 def blur(pixels, seed, *, sigma=1.5):
     """Blend with the image blurred by a Gaussian of `sigma` pixels; its weight is in [0, 1)."""
+    return pixels + (gaussian(pixels, sigma) - pixels) * _each(pixels, seed, 0.0, 1.0)
+
+
+def gaussian(pixels, sigma):
+    """Return pixels float32 [n, h, w, c] blurred by a Gaussian of `sigma` pixels, same shape.
+
+    Raises UserError for a Gaussian that is wider than the images.
+    """
     reach = max(1, math.ceil(2 * sigma))
     weights = [math.exp(-((i / sigma) ** 2) / 2) for i in range(-reach, reach + 1)]
+    if reach > min(pixels.shape[1:3]):
+        raise UserError(f"blur of {sigma:g} pixels: wider than images of {pixels.shape[1:3]}")
     line = tf.constant([[w / sum(weights)] * pixels.shape[-1] for w in weights])
     padded = tf.pad(pixels, [[0, 0], [reach, reach], [reach, reach], [0, 0]], "SYMMETRIC")
     down, across = line[:, tf.newaxis, :, tf.newaxis], line[tf.newaxis, :, :, tf.newaxis]
     rows = tf.nn.depthwise_conv2d(padded, down, [1, 1, 1, 1], "VALID")
-    both = tf.nn.depthwise_conv2d(rows, across, [1, 1, 1, 1], "VALID")
-    return pixels + (both - pixels) * _each(pixels, seed, 0.0, 1.0)
+    return tf.nn.depthwise_conv2d(rows, across, [1, 1, 1, 1], "VALID")
 
 
 @PIXEL_OPS.register

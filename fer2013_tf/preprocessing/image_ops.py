@@ -7,6 +7,13 @@ from fer2013_tf.utils.tf1 import tf
 SCALINGS = ("unit", "mean", "per_image", "none")
 
 
+def blur(images, sigma):
+    """Return each image blurred by a Gaussian of `sigma` pixels: uint8, same shape."""
+    pixels = tf.cast(augment.with_channels(images), tf.float32)
+    blurred = tf.cast(tf.round(augment.gaussian(pixels, sigma)), tf.uint8)
+    return tf.reshape(blurred, tf.shape(images))
+
+
 def equalize(images):
     """Return each image with its histogram equalized: uint8 [n, h, w] -> uint8 [n, h, w]."""
     flat = tf.cast(tf.reshape(images, [tf.shape(images)[0], -1]), tf.int32)
@@ -37,17 +44,29 @@ def standardize(images, scaling, *, mean, std):
     raise UserError(f"scaling={scaling!r}; known: {', '.join(SCALINGS)}")
 
 
-def prepare(images, recipe, data, *, seed=None):
-    """Return images equalized, augmented where a seed is given, and standardized.
+def preprocess(images, recipe):
+    """Return images blurred and equalized as a recipe says, before anything random: uint8.
 
-    images: uint8 [n, h, w] gray or [n, h, w, 3] in color. Returns float32 [n, h, w, 1 or 3].
-    recipe: has equalize, augment, fill_mode, scaling. data: has mean and std of Training. Raises
-    UserError for the histograms of images in color.
+    images: uint8 [n, h, w] gray or [n, h, w, 3] in color. Raises UserError for the histograms of
+    images in color, and for a blur wider than the images.
     """
+    if recipe.blur:
+        images = blur(images, recipe.blur)
     if recipe.equalize:
         if len(images.shape) == 4:
             raise UserError("equalize=True: histograms are of gray images; these are in color")
         images = equalize(images)
+    return images
+
+
+def prepare(images, recipe, data, *, seed=None):
+    """Return images preprocessed, augmented where a seed is given, and standardized.
+
+    images: uint8 [n, h, w] gray or [n, h, w, 3] in color. Returns float32 [n, h, w, 1 or 3].
+    recipe: has blur, equalize, augment, fill_mode, scaling. data: has mean and std of Training.
+    Raises UserError as `preprocess`.
+    """
+    images = preprocess(images, recipe)
     if seed is None:
         pixels = tf.cast(augment.with_channels(images), tf.float32)
     else:

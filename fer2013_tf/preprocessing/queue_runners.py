@@ -7,7 +7,7 @@ repeat.
 
 from fer2013_tf.data import example, ferplus
 from fer2013_tf.preprocessing import image_ops, input_pipeline, mixup
-from fer2013_tf.utils import constants
+from fer2013_tf.utils import constants, exact_paths
 from fer2013_tf.utils.errors import UserError
 from fer2013_tf.utils.tf1 import tf
 
@@ -26,7 +26,7 @@ def build(record_set, recipe, *, seed, step):
             f"labels={recipe.labels}: the queue input takes the records' own labels; "
             "use --input tfdata"
         )
-    paths = record_set.shard_paths(constants.TRAINING)
+    paths = [exact_paths.exact(path) for path in record_set.shard_paths(constants.TRAINING)]
     queued = min(MIN_AFTER_DEQUEUE, record_set.size(constants.TRAINING))
     with tf.device("/cpu:0"), tf.name_scope("input"):
         names = tf.train.string_input_producer(paths, seed=seed)

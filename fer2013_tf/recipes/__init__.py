@@ -34,7 +34,8 @@ class Recipe:
     augment: str = "none"  # chain of augmentations, joined by |
     fill_mode: str = "nearest"  # of pixels from outside the image: nearest, reflect, constant
     scaling: str = "mean"  # unit, mean, per_image or none; see image_ops.standardize
-    equalize: bool = False  # whether histograms are equalized first
+    blur: float = 0.0  # > 0: images are blurred first, by a Gaussian of so many pixels
+    equalize: bool = False  # whether histograms are equalized, before any augmentation
     labels: str = "hard"  # the records' own, or a scheme of ferplus for records with votes
     mixup: float = 0.0  # > 0: mix pairs of images, weights from Beta(mixup, mixup)
     freeze: tuple = ()  # patterns of variables that are not trained: conv*, block1_*/kernel
@@ -132,7 +133,7 @@ def _checked(recipe):
     for key in ("epochs", "batch_size"):
         if getattr(recipe, key) < 1:
             raise UserError(f"--set {key}={getattr(recipe, key)}: must be at least 1")
-    for key in ("learning_rate", "weight_decay", "mixup"):
+    for key in ("learning_rate", "weight_decay", "mixup", "blur"):
         if not 0 <= getattr(recipe, key) < float("inf"):
             raise UserError(f"--set {key}={getattr(recipe, key)}: must be finite and not negative")
     for key in ("ema_decay", "bn_momentum"):

@@ -14,34 +14,56 @@ from fer2013_tf.utils.errors import UserError
 class EpochEvaluator:
     """Evaluates EMA weights on PublicTest and on as many Training images.
 
-    history: the entries of history.json, oldest first. run: `run_folder.Run`. watched: what
-    `watched_images` returns. classifier: an open `Classifier` of the recipe.
+    history: the entries of history.json, oldest first. parts: of the steps between checkpoints,
+    {"step": the last one, "losses": one per step, "seconds"}, oldest first. run: `run_folder.Run`.
+    watched: what `watched_images` returns. classifier: an open `Classifier` of the recipe.
     """
 
-    def __init__(self, run, recipe, watched, classifier):
-        self.run, self.recipe = run, recipe
+    def __init__(self, run, recipe, watched, classifier, epoch_steps):
+        self.run, self.recipe, self.epoch_steps = run, recipe, epoch_steps
         self.watched, self.classifier = watched, classifier
-        self.history = []
+        self.history, self.parts = [], []
         self.best = -1.0
 
     def resume(self, step):
         """Take up the history and the best checkpoint up to a step."""
         # What was written after this checkpoint is going to be written again.
         self.history = [entry for entry in self.run.history() if entry["step"] <= step]
+        self.parts = [part for part in self.run.parts() if part["step"] <= step]
         self.best = self._best_there(step)
         self.update_best()
 
-    def evaluate(self, values, step, **more):
+    def add_part(self, step, losses, seconds):
+        """Note the losses of the steps up to `step`, since the checkpoint before or the start."""
+        self.parts.append({"step": step, "losses": losses, "seconds": seconds})
+
+    def keep_parts(self, step):
+        """Write history.json before a checkpoint within an epoch, at `step`.
+
+        With it are the parts that a run which goes on from a checkpoint within an epoch needs for
+        the epoch's mean loss and seconds.
+        """
+        steps = [step, *(checkpoint.step for checkpoint in self.run.checkpoints())]
+        self.parts = [part for part in self.parts if self._is_needed(part, steps)]
+        self.run.write_history(self.history, self.parts)
+
+    def evaluate(self, values, step, *, learning_rate):
         """Append an epoch's entry to the history and return its metrics by TensorBoard tag.
 
-        values: {variable name: array} of all variables. more: what else the entry holds.
+        values: {variable name: array} of all variables. learning_rate: of the epoch's last step.
         """
         self.classifier.load(storage.ema_weights_of(values), where=f"step {step}")
         train, public = (self._metrics_of(images) for images in self.watched)
+        parts = [
+            part for part in self.parts if self._epoch_of(part["step"]) == self._epoch_of(step)
+        ]
         self.history.append(
             {
                 "step": step,
-                **more,
+                "epoch": self._epoch_of(step),
+                "loss": float(np.mean([loss for part in parts for loss in part["losses"]])),
+                "learning_rate": learning_rate,
+                "seconds": sum(part["seconds"] for part in parts),
                 "train_accuracy": train["accuracy"],
                 "public_accuracy": public["accuracy"],
                 "train_loss": train["loss"],
@@ -49,7 +71,7 @@ class EpochEvaluator:
                 "temperatures": public["temperatures"],
             }
         )
-        self.run.write_history(self.history)
+        self.keep_parts(step)
         found = {
             "accuracy/Training": train["accuracy"],
             "accuracy/PublicTest": public["accuracy"],
@@ -57,6 +79,24 @@ class EpochEvaluator:
             "cross_entropy/PublicTest": public["loss"],
         }
         return {tag: value for tag, value in found.items() if value is not None}
+
+    def batch_accuracies(self, values, step, batch, *, seed):
+        """Return {TensorBoard tag: accuracy} of EMA weights on a training batch and a test batch.
+
+        batch: (images float32 [n, h, w, c] as the net was fed, targets float32 [n, classes]). The
+        other one is n random images of PublicTest, chosen by seed and step. Both are evaluated
+        without dropout and with BN's moving averages, as every accuracy here.
+        """
+        self.classifier.load(storage.ema_weights_of(values), where=f"step {step}")
+        inputs, targets = batch
+        predicted = self.classifier.logits_of_inputs(inputs).argmax(axis=1)
+        right = {constants.TRAINING: predicted == targets.argmax(axis=1)}
+        if (public := self.watched[1]) is not None:
+            size = min(len(inputs), len(public.labels))
+            chosen = np.random.default_rng([seed, step]).choice(len(public.labels), size, False)
+            predicted = self.classifier.logits(public.images[chosen]).argmax(axis=1)
+            right[constants.PUBLIC_TEST] = predicted == public.labels[chosen]
+        return {f"batch_accuracy/{split}": float(r.mean()) for split, r in right.items()}
 
     def update_best(self):
         """Copy the numbered checkpoint that is better than the best so far, if there is one."""
@@ -66,6 +106,15 @@ class EpochEvaluator:
         if best and _score(best) > self.best:
             storage.copy(there[best["step"]], self.run.best_folder)
             self.best = _score(best)
+
+    def _epoch_of(self, step):
+        """The number of the epoch, from 1 on, that a step belongs to."""
+        return (step - 1) // self.epoch_steps + 1
+
+    def _is_needed(self, part, steps):
+        """Whether one of these steps is within the part's epoch and not before the part's end."""
+        epoch = self._epoch_of(part["step"])
+        return any(part["step"] <= step < epoch * self.epoch_steps for step in steps)
 
     def _best_there(self, step):
         """The score of the best checkpoint up to `step`, -1 where there is none."""

@@ -61,15 +61,31 @@ def sigmoid(logits, targets, *, counts, weights=()):
 
 
 @LOSSES.register
+def hinge(logits, targets, *, counts, margin=1.0, weights=()):
+    """Compute sum_k w_k max(0, margin - y_k z_k) with y = 2 t - 1.
+
+    One-vs-rest hinge, the first of the two that Tang 2013 compares: L1-SVM (equation 3).
+    """
+    missing = _missing_margin(logits, targets, margin)
+    return tf.reduce_mean(
+        tf.reduce_sum(missing * class_weights(weights, counts, logits.shape[-1]), 1)
+    )
+
+
+@LOSSES.register
 def squared_hinge(logits, targets, *, counts, margin=1.0, weights=()):
     """Compute sum_k w_k max(0, margin - y_k z_k)^2 with y = 2 t - 1.
 
     One-vs-rest squared hinge (Tang 2013, "Deep Learning using Linear Support Vector Machines",
     which won the FER2013 challenge). A target between 0 and 1 asks for a smaller margin.
     """
-    signs = 2 * targets - 1
-    each = tf.square(tf.maximum(margin - signs * logits, 0.0))
+    each = tf.square(_missing_margin(logits, targets, margin))
     return tf.reduce_mean(tf.reduce_sum(each * class_weights(weights, counts, logits.shape[-1]), 1))
+
+
+def _missing_margin(logits, targets, margin):
+    """Return how far each logit is from its side of the margin, 0 beyond it: float32 [n, k]."""
+    return tf.maximum(margin - (2 * targets - 1) * logits, 0.0)
 
 
 @LOSSES.register

@@ -1,5 +1,7 @@
 """What a training shows while it runs: a bar with rate and time left, a line per epoch."""
 
+import collections
+import datetime
 import sys
 
 import numpy as np
@@ -14,6 +16,7 @@ class Progress:
 
     def __init__(self, run, recipe, epoch_steps, step):
         self.epochs, self.batch_size = recipe.epochs, recipe.batch_size
+        self._losses = collections.deque(maxlen=LOSS_STEPS)
         terminal = sys.stderr.isatty()
         self._bar = tqdm(
             initial=step * recipe.batch_size,
@@ -31,10 +34,11 @@ class Progress:
     def __exit__(self, *_):
         self._bar.close()
 
-    def step(self, losses):
-        """Count a step; losses: those of the epoch so far."""
+    def step(self, loss):
+        """Count a step."""
+        self._losses.append(loss)
         self._bar.update(self.batch_size)
-        self._bar.set_postfix(loss=f"{np.mean(losses[-LOSS_STEPS:]):.3f}", refresh=False)
+        self._bar.set_postfix(loss=f"{np.mean(self._losses):.3f}", refresh=False)
 
     def epoch(self, entry):
         """Print the line of an epoch's entry in the history."""
@@ -58,4 +62,21 @@ def line(entry, epochs):
         f"rate {entry['learning_rate']:.2g}",
         f"{entry['seconds']:.0f} s",
     ]
+    return "  ".join(parts)
+
+
+def step_line(step, loss, rate, accuracies):
+    """Return `2026-11-25 17:46:12  step 100  loss 1.312  rate 0.0005`, then accuracies if any.
+
+    rate: the one that this step was made with. accuracies: {tag: 0..1} of
+    `EpochEvaluator.batch_accuracies`.
+    """
+    parts = [
+        datetime.datetime.now().strftime("%Y-%m-%d %H:%M:%S"),
+        f"step {step}",
+        f"loss {loss:.6g}",
+        f"rate {rate:.6g}",
+    ]
+    for tag, accuracy in accuracies.items():
+        parts.append(f"batch of {tag.rpartition('/')[2]} {100 * accuracy:.1f} %")
     return "  ".join(parts)

@@ -9,6 +9,7 @@ Everything that refuses a request raises before anything is announced, written o
 """
 
 import dataclasses
+from pathlib import Path
 
 from fer2013_tf import recipes
 from fer2013_tf.checkpoints import warm_start
@@ -18,7 +19,7 @@ from fer2013_tf.utils.errors import UserError
 DEFAULT_RECIPE = "lenet"
 DEFAULTS = {"seed": 0, "input": "tfdata", "precision": "auto", "keep": 10}
 # What a checkpoint's predictions, or the counting of its epochs, depend on.
-FIXED = ("scaling", "equalize", "batch_size")
+FIXED = ("scaling", "blur", "equalize", "batch_size")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -29,6 +30,7 @@ class Request:
     changes: tuple = ()  # of `key=value`, for the recipe
     given: dict = dataclasses.field(default_factory=dict)  # of the keys of DEFAULTS
     warm_start: str | None = None  # see warm_start.find
+    renames: tuple = ()  # of `old=new`, see warm_start.renamed
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -67,7 +69,7 @@ def prepare(run, record_set, request, *, ckpt, fresh):
     _check_folder(run, fresh)
     if run.exists() and not fresh:
         return _resumed(run, record_set, request, ckpt)
-    return _new(record_set, request, ckpt)
+    return _new(run, record_set, request, ckpt)
 
 
 def description_of(manifest):
@@ -89,12 +91,19 @@ def _check_folder(run, fresh):
             raise UserError(f"{path}: in a folder that is no run; choose another --run or --ckpt")
 
 
-def _new(record_set, request, ckpt):
+def _new(run, record_set, request, ckpt):
     recipe = recipes.with_settings(recipes.load(request.recipe or DEFAULT_RECIPE), request.changes)
     settings = {"data": description_of(record_set.manifest), **DEFAULTS, **request.given}
     settings["precision"], why = devices.choose_precision(settings["precision"])
     if request.warm_start:
         settings["warm_start"] = warm_start.find(request.warm_start, ckpt)
+        if run.folder.resolve() in Path(settings["warm_start"]).parents:
+            raise UserError(
+                f"--warm-start {request.warm_start}: --fresh deletes these weights with the run; "
+                "choose another --run"
+            )
+        if request.renames:
+            settings["warm_start_renames"] = list(request.renames)
     note = f"precision {settings['precision']}: {why}"
     return Setup(recipe=recipe, settings={**settings, "changes": []}, notes=(note,))
 

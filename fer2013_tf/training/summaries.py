@@ -3,7 +3,9 @@
 import contextlib
 import math
 import threading
+from pathlib import Path
 
+from fer2013_tf.utils import exact_paths
 from fer2013_tf.utils.errors import UserError
 from fer2013_tf.utils.tf1 import tf
 
@@ -20,9 +22,10 @@ class Log:
     """
 
     def __init__(self, folder, graph=None):
-        self._folder = folder
+        self._folder = folder = Path(folder)
         with self._naming():
-            self._writer = tf.summary.FileWriter(str(folder), graph_def=graph)
+            folder.mkdir(parents=True, exist_ok=True)
+            self._writer = tf.summary.FileWriter(exact_paths.exact(folder), graph_def=graph)
 
     def __enter__(self):
         self._hook = threading.excepthook
@@ -60,7 +63,7 @@ class Log:
             yield
         # The thread's errors come as whatever C++ errors are turned into.
         except (tf.errors.OpError, OSError, RuntimeError, LookupError, ValueError) as error:
-            reason = str(error).splitlines()[0]
+            reason = exact_paths.unlinked(str(error).splitlines()[0])
             raise UserError(
                 f"{self._folder}: TensorBoard's events cannot be written ({reason}); make room or "
                 "give another --logs, then start the same command again"
@@ -79,13 +82,15 @@ def scalars(values):
 def details(images, end_points, gradients, statistics):
     """Return one merged summary: input images, feature maps, histograms of everything that learns.
 
-    images: float32 [n, h, w, 1] as the net is fed. gradients: (gradient, variable) pairs.
+    images: float32 [n, h, w, 1] as the net is fed. end_points: {layer: [n, h, w, c] or [n, c]};
+    those of more than one pixel are shown as feature maps too. gradients: (gradient, variable)
+    pairs.
     """
     parts = [tf.summary.image("augmented_input", images, max_outputs=WATCHED)]
     for name, activation in end_points.items():
         activation = tf.cast(activation[:WATCHED], tf.float32)
         parts.append(tf.summary.histogram(f"activations/{name}", activation))
-        if name.startswith("conv"):
+        if activation.shape.rank == 4 and math.prod(activation.shape.as_list()[1:3]) > 1:
             grid = feature_grid(activation[0])
             parts.append(tf.summary.image(f"feature_maps/{name}", grid))
     for gradient, variable in gradients:

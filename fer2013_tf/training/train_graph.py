@@ -31,7 +31,7 @@ class TrainGraph:
     step: tf.Variable  # int64, steps done
     train_op: tf.Operation
     loss: tf.Tensor  # float32 scalar, weight decay included
-    rate: tf.Tensor  # float32 scalar, the learning rate of the coming step
+    rate: tf.Tensor  # float32 scalar: beside train_op that of this step, alone that of the next
     init: tf.Operation
     variables: list  # everything a checkpoint holds
     saver: Any  # of those
@@ -39,6 +39,8 @@ class TrainGraph:
     details: tf.Tensor  # summary of histograms and images
     trainable: list  # the variables that the optimizer changes
     scale: tf.Variable | None  # float32 scalar that the schedule plateau multiplies the rate by
+    choices: list  # layers.ways.Choice: how each convolution is computed
+    output_scopes: frozenset  # variable scopes of the output layers
 
 
 class _Loss(NamedTuple):
@@ -102,6 +104,12 @@ def build_train(
         details=details,
         trainable=update.trainable,
         scale=update.scale,
+        choices=context.choices,
+        output_scopes=frozenset(
+            weight.variable.op.name.rpartition("/")[0]
+            for weight in context.weights
+            if weight.kind == constants.OUTPUT
+        ),
     )
 
 

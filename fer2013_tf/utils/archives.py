@@ -6,7 +6,8 @@ unpacked.finish()      # reads the rest: verifies checksums and that no second f
 
 `score(head)` judges a file by its first bytes: 0 for a file that is not wanted, higher is better.
 Names of members appear in messages only, so that "../" in them does no harm. Links and folders are
-skipped. Archives inside archives are not opened, except gzip around tar.
+skipped. Archives inside archives are not opened, except gzip around tar. `unpacking` unpacks many
+files.
 """
 
 import functools
@@ -34,6 +35,18 @@ _GZIP = 31  # zlib: expect a gzip header
 
 class NotThere(Exception):
     """An archive has no wanted member. The message lists its members."""
+
+
+class NothingWanted(UserError):
+    """The same as an error for users."""
+
+
+def over_limit(path, limit):
+    """Return the UserError of an archive that unpacks to more than `limit` bytes."""
+    return UserError(
+        f"{path}: unpacks to more than {limit / 2**30:.3g} GB; "
+        "--max-unpacked sets the limit, if you trust the file"
+    )
 
 
 class Unpacked(NamedTuple):
@@ -134,10 +147,7 @@ class _Counted(io.RawIOBase):
         data = self._next(len(buffer))
         self._count += len(data)
         if self._count > self._limit:
-            raise UserError(
-                f"{self._path}: unpacks to more than {self._limit / 2**30:.3g} GB; "
-                "--max-unpacked sets the limit, if you trust the file"
-            )
+            raise over_limit(self._path, self._limit)
         buffer[: len(data)] = data
         return len(data)
 

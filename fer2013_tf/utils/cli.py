@@ -10,14 +10,13 @@ if __name__ == "__main__":
 import argparse
 import contextlib
 import errno
-import importlib.util
-import logging
 import os
+import shlex
 import signal
 import sys
 import threading
 
-from fer2013_tf.utils import constants
+from fer2013_tf.utils import constants, devices, quiet
 from fer2013_tf.utils.errors import UserError
 
 # Option -> (default, meaning).
@@ -67,7 +66,7 @@ def add_settings(parser, purpose):
 
 
 def add_model_options(parser):
-    """Add the options that choose weights: --run, --ckpt, --ensemble, --tta."""
+    """Add the options that choose weights, and where they compute: --run to --tta, --device."""
     add = parser.add_argument
     add(
         "--run",
@@ -83,6 +82,36 @@ def add_model_options(parser):
         "RUN:WHICH,RUN:WHICH (default: best)",
     )
     add_tta(parser)
+    add_device(parser)
+
+
+def add_device(parser):
+    """Add --device; `main_of` calls `devices.use` with it."""
+    parser.add_argument(
+        "--device",
+        metavar="DEVICE",
+        help="cpu, or gpu:0, gpu:1, ...: compute there alone, so that a training keeps its GPU "
+        "(default: the first GPU, else the CPU)",
+    )
+
+
+def add_rows(parser, default):
+    """Add --rows, images of records by their row. default: which images, where it is not given."""
+    parser.add_argument(
+        "--rows",
+        metavar="ROW,ROW",
+        type=row_numbers,
+        help="take these images of the records; rows count from 1 in the source of the records, as "
+        f"in --predictions and --mistakes of eval (default: {default})",
+    )
+
+
+def row_numbers(text):
+    """Return the numbers of "182,3139" as a list. Raises ArgumentTypeError for other text."""
+    numbers = [part.strip() for part in text.split(",")]
+    if not all(number.isascii() and number.isdecimal() and int(number) for number in numbers):
+        raise argparse.ArgumentTypeError(f"{text!r}: give numbers from 1, such as 182,3139,3981")
+    return [int(number) for number in numbers]
 
 
 def add_tta(parser):
@@ -92,6 +121,16 @@ def add_tta(parser):
         choices=constants.TTA_CHOICES,
         default="none",
         help="flip: average with the mirrored image (default: %(default)s)",
+    )
+
+
+def add_overwrite(parser):
+    """Add --overwrite: existing files that this program did not make may be replaced."""
+    parser.add_argument(
+        "--overwrite",
+        action="store_true",
+        help="replace existing files that this program did not make (its own are replaced anyway, "
+        "what is read never)",
     )
 
 
@@ -125,11 +164,12 @@ def main_of(parser, run, argv=None):
     TensorFlow's messages are hidden.
     """
     arguments = completed(parser).parse_intermixed_args(argv)
-    if not arguments.verbose:
-        _quiet_tensorflow()
+    (quiet.show if arguments.verbose else quiet.hide)()
     _print_any_name()
     try:
         with _cleaning_up_on_sigterm():
+            if getattr(arguments, "device", None):
+                devices.use(arguments.device)
             return run(arguments) or 0
     except UserError as error:
         lines = [printable(line) for line in (f"error: {error}", *error.details)]
@@ -142,14 +182,15 @@ def main_of(parser, run, argv=None):
     except OSError as error:
         if error.filename is None and error.errno not in FULL:
             raise
-        print(printable(f"error: {_with_remedy(error)}"), file=sys.stderr)
+        print(printable(f"error: {with_remedy(error)}"), file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
         return 130
 
 
-def _with_remedy(error):
+def with_remedy(error):
+    """Return an OSError as one line: the file, what is wrong, what to do."""
     where = f"{error.filename}: " if error.filename else ""
     remedy = f"; {REMEDIES[error.errno]}" if error.errno in REMEDIES else ""
     return f"{where}{error.strerror}{remedy}"
@@ -162,6 +203,16 @@ def completed(parser):
         "-v", "--verbose", action="store_true", help="show TensorFlow's own messages too"
     )
     return parser
+
+
+def counted(count, noun):
+    """Return "1 face", "2 faces", "0 faces"; the noun takes an s."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
+def command_line(command, *words):
+    """Return one of the program's commands as a shell takes it: names with spaces in quotes."""
+    return f"python -m fer2013_tf.{command} {shlex.join(map(str, words))}".rstrip()
 
 
 def printable(text):
@@ -191,40 +242,3 @@ def _cleaning_up_on_sigterm():
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
-
-
-def _quiet_tensorflow():
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    logging.getLogger("tensorflow").setLevel(logging.CRITICAL)
-    if "tensorflow" not in sys.modules and _QuietImport not in sys.meta_path:
-        sys.meta_path.insert(0, _QuietImport)
-
-
-class _QuietImport:
-    """An import finder for TensorFlow only, which drops the messages of its libraries.
-
-    They write while they load, before they read TF_CPP_MIN_LOG_LEVEL, and not through sys.stderr.
-    """
-
-    @classmethod
-    def find_spec(cls, name, path=None, target=None):
-        if name != "tensorflow":
-            return None
-        sys.meta_path.remove(cls)
-        spec = importlib.util.find_spec(name)
-        if spec is not None:
-            load = spec.loader.exec_module
-            spec.loader.exec_module = lambda module: without_stderr(load, module)
-        return spec
-
-
-def without_stderr(function, *arguments):
-    """Return function(*arguments); drop what it writes to file descriptor 2, as C libraries do."""
-    with contextlib.ExitStack() as stack:
-        kept = os.dup(2)
-        stack.callback(os.close, kept)
-        stack.callback(os.dup2, kept, 2)
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, 2)
-        os.close(nowhere)
-        return function(*arguments)

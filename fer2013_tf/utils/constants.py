@@ -14,6 +14,15 @@ FERPLUS = (
     "fear",
     "contempt",
 )
+# Nouns of FER+ and of other sets -> FER2013's names.
+SYNONYMS = {
+    "anger": "angry",
+    "happiness": "happy",
+    "sadness": "sad",
+    "surprised": "surprise",
+    "disgusted": "disgust",
+    "fearful": "fear",
+}
 IMAGE_SIZE = 48  # pixels per side
 
 TRAINING, PUBLIC_TEST, PRIVATE_TEST = SPLITS = ("Training", "PublicTest", "PrivateTest")
@@ -27,3 +36,9 @@ TTA_CHOICES = ("none", "flip")
 
 # What --run calls the weights that come with the package.
 SHIPPED_NAME = "shipped"
+
+
+def expression(name):
+    """Return the expression that a class name means, in FER2013's words: "Anger" is "angry"."""
+    plain = name.strip().casefold()
+    return SYNONYMS.get(plain, plain)

@@ -1,13 +1,41 @@
 """Session settings: number formats of the CPU, memory of the GPU."""
 
+import os
 import platform
 from pathlib import Path
 
+from fer2013_tf.utils import forks
 from fer2013_tf.utils.errors import UserError
 
+CPU = "cpu"
 PRECISIONS = ("auto", "float32", "bfloat16")
+VISIBLE = "CUDA_VISIBLE_DEVICES"
 # Instruction sets that multiply bfloat16 pairs, as Linux names them.
 BFLOAT16_FLAGS = ("amx_bf16", "avx512_bf16")
+
+
+def use(device):
+    """Let TensorFlow compute on one device only; to be called before its first session.
+
+    device: "cpu", or "gpu:N" for the N-th GPU, from 0, of those that CUDA_VISIBLE_DEVICES names, or
+    of all. Raises UserError for another name, and for a GPU that is not there.
+    """
+    if device == CPU:
+        os.environ[VISIBLE] = "-1"
+        return
+    kind, _, number = device.partition(":")
+    if kind != "gpu" or not (number.isascii() and number.isdecimal()):
+        raise UserError(f"--device {device}: give cpu, or gpu:0, gpu:1, ...")
+    # As nvidia-smi numbers them; otherwise the fastest would be the first.
+    os.environ.setdefault("CUDA_DEVICE_ORDER", "PCI_BUS_ID")
+    allowed, number = [n for n in os.environ.get(VISIBLE, "").split(",") if n], int(number)
+    if allowed and number >= len(allowed):
+        raise UserError(f"--device {device}: {VISIBLE}={','.join(allowed)} allows {len(allowed)}")
+    os.environ[VISIBLE] = allowed[number] if allowed else str(number)
+    from fer2013_tf.utils.tf1 import tf
+
+    if not tf.config.list_physical_devices("GPU"):
+        raise UserError(f"--device {device}: TensorFlow finds no such GPU; try cpu")
 
 
 def bfloat16_flag(cpuinfo=Path("/proc/cpuinfo")):
@@ -47,10 +75,11 @@ def session_config():
     """Return a ConfigProto: GPU memory grows as needed; one operation at a time, on all cores.
 
     Operations of a training step are large enough to use all cores; two at once would contend for
-    memory.
+    memory. Raises UserError in a process where no session can run, see `forks.use`.
     """
     from fer2013_tf.utils.tf1 import tf
 
+    forks.use()
     config = tf.ConfigProto(allow_soft_placement=True, inter_op_parallelism_threads=1)
     config.gpu_options.allow_growth = True
     return config

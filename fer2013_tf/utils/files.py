@@ -8,6 +8,7 @@ import os
 import time
 from pathlib import Path
 
+from fer2013_tf.utils import names
 from fer2013_tf.utils.errors import UserError
 
 CHECKSUM = "checksum"
@@ -18,21 +19,32 @@ ABANDONED_AFTER = 60
 def write_atomically(path, data):
     """Replace `path` by `data` (str or bytes): temporary name, fsync, rename.
 
-    After a crash the old content is there, or the new one. OSErrors name `path`.
+    After a crash the old content is there, or the new one. OSErrors name `path`. A link stays, what
+    it leads to is replaced; a device or a pipe, such as /dev/null, is written to.
     """
-    path = Path(path)
-    data = data.encode() if isinstance(data, str) else data
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    # Names of files may hold bytes that are no text.
+    data = data.encode("utf-8", "surrogateescape") if isinstance(data, str) else data
+    target = Path(os.path.realpath(path))
+    partial = partial_of(target)
     try:
         with naming(path):
+            if target.exists() and not target.is_file():
+                target.write_bytes(data)
+                return
             with open(partial, "wb") as file:
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
-            os.replace(partial, path)
+            os.replace(partial, target)
     finally:
         with contextlib.suppress(OSError):
             partial.unlink(missing_ok=True)
+
+
+def partial_of(path, suffix=".partial"):
+    """Return the name of this process's temporary file for `path`, in the same folder, hidden."""
+    path, ending = Path(path), f".{os.getpid()}{suffix}"
+    return path.with_name(f".{names.plain(path.name, room=1 + len(ending))}{ending}")
 
 
 @contextlib.contextmanager

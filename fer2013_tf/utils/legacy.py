@@ -16,7 +16,7 @@ RECIPE_KEYS = {
 }
 DATA_KEYS = {"deviation": "std"}
 FORMATS = {"drawn": "synthetic"}
-MADE_WITH_KEYS = {"colour": "color"}
+MADE_WITH_KEYS = {"colour": "color", "split": "resplit"}
 RESULT_KEYS = {"setting": "trial"}
 # Names and options inside specs such as `l2svm` or `draw(most=2)`, by the key that holds the spec.
 SPEC_WORDS = {
@@ -34,7 +34,7 @@ SPEC_WORDS = {
         r"\bleast=": "min_fraction=",
     },
     "scaling": {r"^picture$": "per_image"},
-    "split": {r"^merged\b": "train_val", r"^first\b": "first_rows"},
+    "resplit": {r"^merged\b": "train_val", r"^first\b": "first_rows"},
 }
 
 

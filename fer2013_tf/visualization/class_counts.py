@@ -22,7 +22,9 @@ def chart(counts, path):
 def _panel(axes, split, classes):
     total = sum(classes.values())
     colors = style.class_colors(classes).values()
-    bars = axes.barh(list(classes), list(classes.values()), color=colors, height=0.72)
+    rows = range(len(classes))
+    bars = axes.barh(rows, list(classes.values()), color=colors, height=0.72)
+    axes.set_yticks(rows, style.shown(classes))
     labels = [f"{n:,}  ({100 * n / total:.1f} %)" for n in classes.values()]
     axes.bar_label(bars, labels, padding=4, fontsize=9, color=INK)
     axes.set_title(f"{split}: {total:,}", **HEADING)

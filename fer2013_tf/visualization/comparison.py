@@ -35,14 +35,15 @@ def curves(histories, path, title):
     for axes, (key, label, factor) in zip(rows.flat, PANELS):
         for name, history in histories.items():
             column = style.history_arrays(history)
-            line = {"label": name, "linewidth": 1.6}
-            style.plot_line(axes, column["epoch"], factor * column[key], named[name], label, **line)
+            values = factor * column[key]
+            style.plot_line(axes, column["epoch"], values, named[name], label, linewidth=1.6)
         axes.set_ylabel("")
         axes.set_title(label, loc="left", fontsize=10, color=style.INK)
     for axes in rows[1]:
         axes.set_xlabel("epoch", color=style.INK)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-    handles, labels = rows[0, 0].get_legend_handles_labels()
+    # Given as they are: by itself a legend leaves out names that begin with "_".
+    handles, labels = rows[0, 0].get_lines(), style.shown(histories)
     # As many side by side as the figure is wide.
     columns = max(1, min(5, len(labels), 130 // (max(map(len, labels)) + 8)))
     figure.legend(handles, labels, loc="outside lower center", ncols=columns, frameon=False)
@@ -59,7 +60,7 @@ def bars(accuracies, path, title):
     figure, axes = style.subplots(8, 1.1 + 0.42 * len(accuracies))
     for row, (name, (value, interval)) in enumerate(accuracies.items()):
         _bar(axes, row, 100 * value, [100 * end for end in interval], named[name])
-    axes.set_yticks(range(len(accuracies)), list(accuracies), color=style.INK)
+    axes.set_yticks(range(len(accuracies)), style.shown(accuracies), color=style.INK)
     axes.invert_yaxis()
     lows, highs = zip(*(interval for _, interval in accuracies.values()))
     _limit_percent(axes, min(lows), max(highs))
@@ -108,8 +109,9 @@ def confusions(matrices, classes, path, title):
 def _small_matrix(axes, name, matrix, classes):
     ratios = confusion.row_ratios(matrix)
     axes.imshow(ratios, cmap=confusion.SHADES, vmin=0, vmax=1)
-    axes.set_xticks(range(len(classes)), classes, rotation=45, ha="right", fontsize=8)
-    axes.set_yticks(range(len(classes)), classes, fontsize=8)
+    names = style.shown(classes)
+    axes.set_xticks(range(len(names)), names, rotation=45, ha="right", fontsize=8)
+    axes.set_yticks(range(len(names)), names, fontsize=8)
     centered = {"ha": "center", "va": "center", "fontsize": 8}
     for row, column in np.ndindex(matrix.shape):
         ratio = ratios[row, column]

@@ -73,13 +73,14 @@ def mistakes(labeled, predicted, probabilities, classes, path, most=32):
 
 def _name_cells(axes, classes):
     """Write class names along two sides, slanted where they are long; draw lines between cells."""
-    long = max(len(name) for name in classes) > 9
+    names = style.shown(classes)
+    long = max(len(name) for name in names) > 9
     slant = {"rotation": 30, "ha": "right", "rotation_mode": "anchor"} if long else {}
-    axes.set_xticks(range(len(classes)), classes, color=style.INK, **slant)
-    axes.set_yticks(range(len(classes)), classes, color=style.INK)
+    axes.set_xticks(range(len(names)), names, color=style.INK, **slant)
+    axes.set_yticks(range(len(names)), names, color=style.INK)
     axes.set_xlabel("predicted", color=style.FAINT, labelpad=8)
     axes.set_ylabel("true", color=style.FAINT, labelpad=8)
-    edges = np.arange(len(classes) + 1) - 0.5
+    edges = np.arange(len(names) + 1) - 0.5
     axes.set_xticks(edges, minor=True)
     axes.set_yticks(edges, minor=True)
     axes.grid(which="minor", color=style.GRID, linewidth=1)
@@ -130,6 +131,7 @@ def _caption(axes, label, predicted, colors, confidence, row):
         area = {"transform": axes.transAxes, "clip_on": False, "linewidth": 0}
         axes.add_patch(Rectangle((left, -0.05), 0.5, 0.05, color=colors[name], **area))
     below = {"xycoords": "axes fraction", "textcoords": "offset points", "va": "top"}
+    label, predicted = style.shown((label, predicted))
     text = f"{label} \u2192 {predicted} {100 * confidence:.0f} %"
     # 24 letters are as wide as the image.
     size = max(5, 7.5 * min(1, 24 / len(text)))

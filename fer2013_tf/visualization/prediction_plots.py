@@ -11,6 +11,8 @@ from fer2013_tf.visualization import style
 # Width and height in inches of one face in the overview; faces side by side.
 CELL = (4.4, 1.75)
 COLUMNS = 2
+# Widths of image, crop and bars.
+RATIOS = (1.2, 0.8, 1.5)
 # In an explanation: layers side by side, and the channels shown of each.
 LAYERS_PER_ROW, CHANNELS = 2, 3
 
@@ -18,23 +20,28 @@ LAYERS_PER_ROW, CHANNELS = 2, 3
 def overview(entries, path, heading):
     """Plot image, crop and probabilities of each face -> PNG.
 
-    entries: [(thumbnail uint8 [h, w, 3], box in it, predictions.Prediction)], one or more.
+    entries: [(thumbnail uint8 [h, w, 3], box in it, [predictions.Prediction])], one or more. Each
+    has a prediction, or as many as there are runs to compare, side by side.
     """
-    rows = math.ceil(len(entries) / COLUMNS)
-    columns = min(COLUMNS, len(entries))
-    shape = {"ncols": 3 * columns, "squeeze": False, "width_ratios": (1.2, 0.8, 1.5) * columns}
-    width, height = columns * CELL[0], rows * CELL[1] + 0.5
-    figure, panels = style.subplots(width, height, rows, **shape)
-    for axes in panels.flat[3 * len(entries) :]:
+    runs = len(entries[0][2])
+    # With more bars beside each face, fewer faces.
+    columns = min(COLUMNS if runs == 1 else 1, len(entries))
+    rows, of_face = math.ceil(len(entries) / columns), 2 + runs
+    ratios = (*RATIOS, *RATIOS[2:] * (runs - 1))
+    shape = {"ncols": of_face * columns, "squeeze": False, "width_ratios": ratios * columns}
+    width = columns * CELL[0] * sum(ratios) / sum(RATIOS)
+    figure, panels = style.subplots(width, rows * CELL[1] + 0.5, rows, **shape)
+    for axes in panels.flat[of_face * len(entries) :]:
         axes.set_visible(False)
-    for (thumbnail, box, prediction), three in zip(entries, panels.reshape(-1, 3)):
-        _overview_cell(three, thumbnail, box, prediction)
+    for (thumbnail, box, predicted), cell in zip(entries, panels.reshape(-1, of_face)):
+        _overview_cell(cell, thumbnail, box, predicted)
     style.set_title(figure, heading, x=0.01, size=11)
     style.save(figure, path)
 
 
-def _overview_cell(panels, thumbnail, box, prediction):
-    image, crop, bars = panels
+def _overview_cell(panels, thumbnail, box, predicted):
+    image, crop, *bars = panels
+    prediction = predicted[0]
     image.imshow(thumbnail)
     left, top, right, bottom = box
     corners = [left, right, right, left, left], [top, top, bottom, bottom, top]
@@ -45,11 +52,19 @@ def _overview_cell(panels, thumbnail, box, prediction):
     image.set_ylim(thumbnail.shape[0] - 0.5, -0.5)
     image.set_title(_short(prediction.image, 22), loc="left", fontsize=7, color=style.FAINT)
     crop.imshow(prediction.crop, **_gray(prediction.crop))
-    predicted = f"{prediction.expression} {100 * prediction.confidence:.0f} %"
-    crop.set_title(predicted, loc="left", fontsize=8, color=style.INK)
+    if len(predicted) == 1:
+        crop.set_title(_expression(prediction), loc="left", fontsize=8, color=style.INK)
     for axes in (image, crop):
         axes.set_axis_off()
-    probability_bars(bars, prediction.classes, prediction.probabilities)
+    for axes, each in zip(bars, predicted):
+        probability_bars(axes, each.classes, each.probabilities)
+        if len(predicted) > 1:
+            said = f"{_short(each.weights, 20)}: {_expression(each)}"
+            axes.set_title(said, loc="left", fontsize=8, color=style.INK)
+
+
+def _expression(prediction):
+    return f"{prediction.expression} {100 * prediction.confidence:.0f} %"
 
 
 def probability_bars(axes, classes, probabilities):
@@ -60,7 +75,7 @@ def probability_bars(axes, classes, probabilities):
     for row, value in zip(rows, probabilities):
         text = f"{100 * value:.0f}"
         axes.text(value + 0.02, row, text, va="center", fontsize=7, color=style.INK)
-    axes.set_yticks(rows, classes, fontsize=7, color=style.INK)
+    axes.set_yticks(rows, style.shown(classes), fontsize=7, color=style.INK)
     axes.set_xlim(0, 1.12)
     axes.set_xticks([])
     axes.invert_yaxis()
@@ -132,7 +147,7 @@ def timeline(tracks, classes, path, heading):
     figure, panels = style.subplots(9, height, len(tracks), sharex=True, squeeze=False)
     for axes, (name, (seconds, values)) in zip(panels[:, 0], tracks.items()):
         seconds, values = _with_gaps(np.asarray(seconds), np.asarray(values))
-        axes.stackplot(seconds, values.T, colors=[named[c] for c in classes], labels=classes)
+        areas = axes.stackplot(seconds, values.T, colors=[named[c] for c in classes])
         axes.set_ylim(0, 1)
         axes.set_yticks([0, 0.5, 1], ["0", "50", "100 %"])
         axes.set_title(name, loc="left", fontsize=9, color=style.INK)
@@ -140,9 +155,8 @@ def timeline(tracks, classes, path, heading):
         axes.tick_params(colors=style.INK, labelsize=8)
         axes.xaxis.set_major_locator(MaxNLocator(min_n_ticks=3))
     panels[-1, 0].set_xlabel("seconds", color=style.FAINT)
-    handles, labels = panels[0, 0].get_legend_handles_labels()
-    placed = {"loc": "outside lower center", "ncols": min(8, len(labels))}
-    figure.legend(handles, labels, frameon=False, fontsize=8, **placed)
+    placed = {"loc": "outside lower center", "ncols": min(8, len(classes))}
+    figure.legend(areas, style.shown(classes), frameon=False, fontsize=8, **placed)
     style.set_title(figure, heading, size=11)
     style.save(figure, path)
 

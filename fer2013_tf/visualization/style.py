@@ -4,16 +4,24 @@ Every figure has its own Agg canvas, so it needs neither a display nor pyplot's 
 files are written atomically.
 """
 
+import contextlib
 import io
 import itertools
+import warnings
 
+import matplotlib
 import numpy as np
+from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
-from fer2013_tf.utils import files
+from fer2013_tf.utils import constants, files, outputs
+from fer2013_tf.visualization import fonts
 
 DPI = 150
+# Letters of a class's or a run's name beside an axis.
+LONGEST_NAME = 40
 INK, FAINT, GRID, ACCENT = "#1f2933", "#6b7785", "#e4e7eb", "#0b4f8a"
 HEADING = {"loc": "left", "fontsize": 12, "fontweight": "bold", "color": INK}
 
@@ -27,22 +35,23 @@ CLASS_COLORS = {
     "neutral": "#7f7f7f",
     "contempt": "#8c564b",
 }
-# FER+ names the same expressions by nouns.
-CLASS_COLORS |= {
-    noun: CLASS_COLORS[adjective]
-    for noun, adjective in (
-        ("anger", "angry"),
-        ("happiness", "happy"),
-        ("sadness", "sad"),
-    )
-}
 OTHER_COLORS = ("#17becf", "#bcbd22", "#e377c2", "#8c6d31", "#637939", "#843c39")
 
 
 def class_colors(classes):
     """Return {class: "#rrggbb"}: fixed colors for known expressions, others from a cycle."""
     others = itertools.cycle(OTHER_COLORS)
-    return {name: CLASS_COLORS.get(name) or next(others) for name in classes}
+    known = {name: CLASS_COLORS.get(constants.expression(name)) for name in classes}
+    return {name: color or next(others) for name, color in known.items()}
+
+
+def shown(names):
+    """Return names that a user gave, such as classes, as labels of an axis or a legend."""
+    return [_short(fonts.drawable(name)) for name in names]
+
+
+def _short(name):
+    return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 3]}..."
 
 
 def history_arrays(history):
@@ -87,7 +96,31 @@ def set_title(figure, text, *, x=0.02, size="large"):
 
 
 def save(figure, path):
-    """Write the figure to `path` as a PNG, atomically."""
+    """Write the figure to `path` as a PNG, atomically, marked as made by this program.
+
+    All text in it is drawn as it is: `$` begins no formula, and letters come from any installed
+    font that has them.
+    """
     png = io.BytesIO()
-    figure.savefig(png, format="png")
+    with _literal_text(figure), warnings.catch_warnings():
+        # `fonts` has said which letters no font has.
+        warnings.filterwarnings("ignore", "Glyph .* missing from")
+        figure.savefig(png, format="png", metadata={"Software": outputs.MARK})
     files.write_atomically(path, png.getvalue())
+
+
+@contextlib.contextmanager
+def _literal_text(figure):
+    """Draw the figure's text, and what matplotlib adds while it draws, without interpreting it."""
+    for axis in figure.findobj(Axis):
+        axis.get_majorticklabels()  # puts text into the labels
+    texts = figure.findobj(Text)
+    for text in texts:
+        text.set_text(fonts.drawable(text.get_text()))
+    families = fonts.families_for("".join(text.get_text() for text in texts))
+    for text in texts:
+        text.set(parse_math=False, usetex=False, fontfamily=families)
+    with matplotlib.rc_context(
+        {"text.parse_math": False, "text.usetex": False, "font.family": families}
+    ):
+        yield

@@ -41,8 +41,9 @@ def _accuracies_and_losses(above, below, column):
     ):
         percent = 100 * column[f"{split}_accuracy"]
         style.plot_line(above, column["epoch"], percent, color, "accuracy, %", label=name)
-        style.plot_line(below, column["epoch"], column[f"{split}_loss"], color, "loss")
-    faint = {"linestyle": "--", "label": "training objective"}
+        loss = column[f"{split}_loss"]
+        style.plot_line(below, column["epoch"], loss, color, "loss", label=f"{name}: cross-entropy")
+    faint = {"linestyle": "--", "label": f"{constants.TRAINING}: objective"}
     style.plot_line(below, column["epoch"], column["loss"], style.FAINT, "loss", **faint)
     below.legend(loc="upper right", frameon=False, labelcolor=style.INK)
 

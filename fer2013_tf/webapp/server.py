@@ -19,9 +19,8 @@ import numpy as np
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 from PIL import Image, UnidentifiedImageError
-from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTooLarge
 
-from fer2013_tf.evaluation import calibration
 from fer2013_tf.faces import image_io
 from fer2013_tf.utils.errors import UserError
 from fer2013_tf.visualization import style
@@ -66,8 +65,8 @@ def app(recognizer, explainer, *, limit_mb, per_minute, hosts=LOCAL):
     weights. POST /api/predict takes an image, as the body or as the file of a form, and returns a
     JSON object: the image's size, and per face its box in pixels, expression, confidence,
     probabilities and crop; with ?explain=1 also the Grad-CAM map of the predicted class. Errors are
-    {"error": one line}: 400 damaged, 403 from another site, 413 too large, 415 no image, 429 too
-    often.
+    {"error": one line}: 400 damaged, none or several, 403 from another site, 404 unknown, 405 wrong
+    method, 413 too large, 415 no image, 429 too often.
 
     Args:
         recognizer: `recognizer.Recognizer`.
@@ -118,10 +117,13 @@ def app(recognizer, explainer, *, limit_mb, per_minute, hosts=LOCAL):
 def serve(application, listener, until=None):
     """Serve on a bound socket until the event `until` is set, or an exception (Ctrl-C) ends it.
 
-    Requests of up to twice the application's limit are read, so that the error can be JSON.
+    Requests of up to twice the application's limit are kept; of larger ones nothing is. All errors
+    are JSON.
     """
     import waitress
     from waitress import wasyncore
+
+    from fer2013_tf.webapp import connections
 
     largest, channels = 2 * application.config["MAX_CONTENT_LENGTH"], {}
     server = waitress.create_server(
@@ -136,8 +138,10 @@ def serve(application, listener, until=None):
         outbuf_overflow=MAX_RESPONSE,
         ident=None,
     )
-    # It would log every request that waits for a moment.
-    logging.getLogger("waitress.queue").setLevel(logging.ERROR)
+    server.channel_class = connections.channel(HEADERS, _too_large(application))
+    # It would log every request and every connection that waits for a moment.
+    for name in ("waitress", "waitress.queue"):
+        logging.getLogger(name).setLevel(logging.ERROR)
     until = until or threading.Event()
     try:
         # server.run() would swallow Ctrl-C and SIGTERM.
@@ -153,9 +157,7 @@ def _settings(recognizer, limit_mb, per_minute):
         "weights": recognizer.weights,
         "size": recognizer.size[:2],
         "classes": style.class_colors(recognizer.classes),
-        "calibrated": all(
-            member.calibration != calibration.Calibration() for member in recognizer.members
-        ),
+        "calibrated": recognizer.calibrated,
         "limit_mb": limit_mb,
         "per_minute": per_minute,
     }
@@ -181,6 +183,12 @@ def _add_errors(application):
     def refused(error):
         return {"error": error.description}, error.code
 
+    @application.errorhandler(MethodNotAllowed)
+    def not_allowed(error):
+        allowed = sorted(set(error.valid_methods or ()) - {"HEAD", "OPTIONS"})
+        said = f"{flask.request.method} is not answered here; send {' or '.join(allowed)}"
+        return {"error": said}, 405, {"Allow": ", ".join(sorted(error.valid_methods or ()))}
+
     @application.errorhandler(UserError)
     def unreadable(error):
         return {"error": str(error)}, 400
@@ -192,11 +200,23 @@ def _uploaded():
     try:
         if request.mimetype != "multipart/form-data":
             return request.get_data(cache=False)
-        files = list(request.files.values())
+        files = [file.read() for _, file in request.files.items(multi=True)]
     except RequestEntityTooLarge:
-        limit = flask.current_app.config["MAX_CONTENT_LENGTH"] / MB
-        flask.abort(413, f"larger than {limit:g} MB; make the image smaller")
-    return files[0].read() if files else b""
+        application = flask.current_app
+        if (request.content_length or 0) > application.config["MAX_CONTENT_LENGTH"]:
+            flask.abort(413, _too_large(application))
+        # Werkzeug limits the fields of a form that are not files.
+        flask.abort(400, "the form holds too much besides its file; send the image alone")
+    # Browsers send an empty file for a field in which nothing was chosen.
+    files = [data for data in files if data]
+    if len(files) > 1:
+        flask.abort(400, f"{len(files)} files in the form; send one image per request")
+    return files[0] if files else b""
+
+
+def _too_large(application):
+    limit = application.config["MAX_CONTENT_LENGTH"] / MB
+    return f"larger than {limit:g} MB; make the image smaller"
 
 
 def _decode(data):
@@ -233,7 +253,7 @@ def _face(prediction, explainer):
     face = {key: plain[key] for key in ("box", "expression", "probabilities")}
     face |= {"confidence": round(prediction.confidence, 6), "crop": _data_url(prediction.crop)}
     if explainer:
-        values = explainer.gradcam(prediction.crop)
+        values = explainer.gradcam(prediction.crop, prediction.predicted_class)
         face["gradcam"] = _data_url(_overlay(prediction.crop, values)) if values.any() else None
     return face
 

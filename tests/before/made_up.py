@@ -4,7 +4,6 @@ Whole numbers only, drawn by numpy's RandomState, whose streams never change: th
 out everywhere, and the sha256 of the CSV, by which a run knows its records, with them.
 """
 
-import hashlib
 import os
 import platform
 import tarfile
@@ -99,10 +98,3 @@ def newest(folder):
     steps = [int(path.stem.rpartition("-")[2]) for path in Path(folder).glob("model.ckpt-*.index")]
     reader = tf.train.NewCheckpointReader(str(Path(folder) / f"model.ckpt-{max(steps)}"))
     return {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()}
-
-
-def digest(values):
-    """[sha256, sum, sum of squares] of an array, for those that are too large to be kept."""
-    wide = np.asarray(values, np.float64)
-    sums = float(wide.sum()), float((wide**2).sum())
-    return [hashlib.sha256(np.ascontiguousarray(values).tobytes()).hexdigest(), *sums]

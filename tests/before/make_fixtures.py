@@ -57,17 +57,6 @@ VOTED = [
 ]
 # From the second epoch on, so that recipe.json has changes of these names.
 VOTED_CHANGES = ["labels=leading", "loss=l2svm(margin=0.8)", "l2=0.0002", "epochs=2"]
-DRAWN = [
-    "net=lenet(dense_units=8, dropout_rates=(0.3, 0.3, 0.3))",
-    "loss=clipped_weighted(floor=1e-8)",
-    "labels=draw(most=2, share=0.6)",
-    "optimizer=sgd",
-    "learning_rate=0.01",
-    "epochs=1",
-    "batch_size=16",
-    "augment=shift(0.1) | contrast(0.3)",
-    "l2=0.001",
-]
 SPLITS = ["official", "ratios(0.6, 0.2)", "first(30)", "merged", "fold(2, folds=4)"]
 
 
@@ -102,17 +91,6 @@ def make_records(root, expected):
             "deviation": manifest["deviation"],
         }
     (expected / "records.json").write_text(json.dumps(shards, indent=1) + "\n")
-
-
-def fresh(root, expected):
-    """One epoch each from nothing."""
-    train(root, "records", "r", "tiny", [*PLAIN, "epochs=1"], ckpt="fresh")
-    train(root, "voted", "v", "ferplus", VOTED, ckpt="fresh")
-    train(root, "voted", "s", "ferplus", DRAWN, ckpt="fresh")
-    for run in "rv":
-        np.savez_compressed(expected / f"fresh-{run}.npz", **made_up.newest(root / "fresh" / run))
-    digests = {n: made_up.digest(v) for n, v in sorted(made_up.newest(root / "fresh/s").items())}
-    (expected / "fresh-s.json").write_text(json.dumps(digests, indent=1) + "\n")
 
 
 def runs(root):
@@ -167,7 +145,6 @@ def main(out):
         expected.mkdir()
         make_records(root, expected)
         runs(root)
-        fresh(root, expected)
         evaluate(root, expected)
         ship(root, expected)
         resume(root, expected)

@@ -65,7 +65,11 @@ def test_a_checkpoint_without_its_data_does_not_count(tmp_path):
     assert steps(run, "latest") == [20]
 
 
-@pytest.mark.parametrize("name", ["", ".", "..", "../x", "a/b", ".hidden", "a,b", "a:b", "shipped"])
+@pytest.mark.parametrize(
+    "name",
+    ["", ".", "..", "../x", "a/b", ".hidden", "a,b", "a:b", "shipped"]
+    + ["a\0b", "x" * 256, "情" * 90, "nul", "end."],
+)
 def test_run_names_are_plain(tmp_path, name):
     with pytest.raises(UserError, match="plain folder name"):
         run_folder.Run(tmp_path, name)
@@ -174,13 +178,30 @@ def test_a_truncated_checkpoint_is_named(trained_run, tmp_path):
     prefix = run_folder.Run(root, "r").checkpoints()[-1].prefix
     (data,) = prefix.parent.glob(f"{prefix.name}.data-*")
     data.write_bytes(data.read_bytes()[:1000])
-    with pytest.raises(UserError, match="model.ckpt-8: cannot be read .*; remove its files"):
+    with pytest.raises(UserError, match="model.ckpt-8: damaged .*; remove its files"):
         weights.read_ema_weights(prefix)
 
 
 def test_an_unreadable_checkpoint_is_named(tmp_path):
     prefix = make(tmp_path).checkpoints()[-1].prefix
-    with pytest.raises(UserError, match="model.ckpt-30: cannot be read"):
+    with pytest.raises(UserError, match="model.ckpt-30: damaged"):
         weights.read_ema_weights(prefix)
-    with pytest.raises(UserError, match="nowhere: cannot be read"):
+    with pytest.raises(UserError, match="nowhere: no such checkpoint"):
         storage.open_checkpoint(tmp_path / "nowhere")
+
+
+def test_clear_leaves_what_a_user_put_there(tmp_path):
+    run = make(tmp_path)
+    (run.folder / "notes.txt").write_text("mine")
+    (run.folder / "photos").mkdir()
+    (run.best_folder / "model.txt").write_text("mine")
+    with run.lock():
+        run.clear(tmp_path / "logs")
+    left = {path.name for path in run.folder.rglob("*") if path.is_file()}
+    assert left == {".lock", "notes.txt", "model.txt"} and (run.folder / "photos").is_dir()
+
+
+def test_list_runs_passes_over_folders_with_names_that_no_run_can_have(tmp_path):
+    make(tmp_path)
+    shutil.copytree(tmp_path / "a", tmp_path / "a, copy")
+    assert [run.name for run in run_folder.list_runs(tmp_path)] == ["a"]

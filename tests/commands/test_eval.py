@@ -30,13 +30,16 @@ def evaluated(folder, root, tmp_path, *more, run="r"):
 
 def test_eval_json_keys_and_counts(records_dir, trained_run, tmp_path, capsys):
     result = evaluated(records_dir, trained_run, tmp_path, "--ensemble", "last2", "--tta", "flip")
-    assert set(result) == {"run", "recipe", "checkpoints", "combine", "tta", "splits"}
+    assert set(result) == {
+        *("run", "recipe", "checkpoints", "classes_left_out"),
+        *("combine", "tta", "splits"),
+    }
     assert result["checkpoints"] == ["r:6", "r:8"] and result["tta"] == "flip"
     assert list(result["splits"]) == ["PublicTest", "PrivateTest"]
     for split in result["splits"].values():
         assert set(split) == {
             *("n", "accuracy", "ci95", "accuracy_dedup", "n_dedup", "loss"),
-            *("confusion", "per_class", "members", "calibration"),
+            *("confusion", "per_class", "averages", "members", "calibration"),
         }
         table = np.array(split["confusion"])
         assert table.sum() == split["n"] == 10

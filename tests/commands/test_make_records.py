@@ -14,10 +14,11 @@ from PIL import Image
 
 from fer2013_tf import make_records
 from fer2013_tf.data import making, records, sinks, statistics
-from fer2013_tf.data.readers import LabeledImage
-from fer2013_tf.utils import constants, files
+from fer2013_tf.data.readers import LabeledImage, synthetic
+from fer2013_tf.utils import cli, constants, files
 from fer2013_tf.visualization import class_counts
 from tests import REPOSITORY
+from tests.data.test_readers import written_images
 
 ROOT = REPOSITORY
 
@@ -175,15 +176,74 @@ class TestAgain:
         between = times()
         made(source, "--out", out, "--images", tmp_path / "png")
         assert before != between == times()
-        (tmp_path / "png" / sinks.LABEL_LIST).write_text("another")
+        labels = tmp_path / "png" / sinks.LABEL_LIST
+        labels.write_text(labels.read_text() + "Training/none/9.png,0,none,Training,9\n")
         made(source, "--out", out, "--images", tmp_path / "png")
         assert between != times()
+
+    def test_make_records_keeps_what_it_did_not_write_among_the_images(
+        self, source, out, tmp_path, capsys
+    ):
+        png = tmp_path / "png"
+        made(source, "--out", out, "--images", png)
+        (png / "Training" / "mine.png").write_bytes(b"mine")
+        made(source, "--out", out, "--images", png, "--force", status=2)
+        assert "Training/mine.png: not made by this command" in capsys.readouterr().err
+        (png / "Training" / "mine.png").unlink()
+        (png / sinks.LABEL_LIST).write_text("another")
+        made(source, "--out", out, "--images", png, "--force", status=2)
+        assert "--images" in capsys.readouterr().err and (png / "Training").exists()
+
+    @pytest.mark.parametrize("lose", [os.unlink, lambda path: os.truncate(path, 9)])
+    def test_is_made_not_without_one_of_the_images(self, lose, source, out, tmp_path):
+        made(source, "--out", out, "--images", tmp_path / "png")
+        before = contents(tmp_path / "png")
+        lose(sorted((tmp_path / "png").rglob("*.png"))[5])
+        made(source, "--out", out, "--images", tmp_path / "png")
+        assert contents(tmp_path / "png") == before
+
+    def test_is_made_not_with_classes_in_another_order(self, tmp_path, out, capsys):
+        tree = {f"{name}/{n}.png": n for name in ("up", "down") for n in range(3)}
+        written_images(tmp_path / "tree", tree)
+        for classes in ("up,down", "down,up"):
+            made(tmp_path / "tree", "--out", out, "--classes", classes)
+            assert records.load_manifest(out)["classes"] == classes.split(",")
+        made(tmp_path / "tree", "--out", out, "--classes", "down,up")
+        assert "made from this source already" in capsys.readouterr().out
+
+    def test_every_option_is_compared_or_marked(self):
+        """A new option is compared of itself; NOT_COMPARED names those that are not."""
+        options = cli.completed(make_records.parser()).parse_args([])
+        compared = set(make_records.made_with(options))
+        assert compared == vars(options).keys() - make_records.NOT_COMPARED
+        assert {
+            *("source", "format", "ferplus", "images", "max_unpacked"),
+            *("out", "force", "verbose", "overwrite"),
+        } == make_records.NOT_COMPARED
+
+    @pytest.mark.parametrize(
+        "option, value",
+        [
+            *(("classes", ("a", "b")), ("split_names", {"x": "Training"}), ("size", (9, 9))),
+            *(("color", True), ("resplit", "train_val"), ("seed", 1), ("ferplus_classes", 7)),
+            *(("shards", 2), ("skip_bad", True), ("an option of tomorrow", 1)),
+        ],
+    )
+    def test_is_made_not_with_another_value_of_an_option(self, option, value, tmp_path):
+        source = synthetic.open(counts={"Training": 7})
+        options = cli.completed(make_records.parser()).parse_args([])
+        made_with = make_records.made_with(options)
+        making.make(source, tmp_path, made_with=made_with)
+        (tmp_path / making.CHART).touch()
+        assert making.is_made(source, tmp_path, made_with=made_with)
+        setattr(options, option, value)
+        assert not making.is_made(source, tmp_path, made_with=make_records.made_with(options))
 
 
 class TestBadRows:
     @pytest.fixture
     def bad_csv(self, tmp_path):
-        rows = [csv_row(n, label=9 if n % 5 == 3 else None) for n in range(60)]
+        rows = [csv_row(n, label="x" if n % 5 == 3 else None) for n in range(60)]
         return write_csv(tmp_path / "bad.csv", rows)
 
     def test_make_records_stops_at_bad_rows(self, bad_csv, source, out, capsys):
@@ -193,12 +253,12 @@ class TestBadRows:
         made(bad_csv, "--out", out, status=2)
         assert contents(out) == before
         first, *further = capsys.readouterr().err.splitlines()
-        reason = "bad.csv, row 4: emotion is '9', expected 0 to 6"
+        reason = "bad.csv, row 4: emotion is 'x', expected 0 to 6"
         assert first.startswith(
             f"error: {bad_csv}: 12 of 60 rows cannot be used, the first: {reason}"
         )
         assert "--skip-bad" in first
-        assert len(further) == 10 and further[0] == f"  {reason}"
+        assert len(further) == 10 and further[0].startswith(f"  {reason}")
 
     def test_make_records_with_skip_bad(self, bad_csv, out, capsys):
         made(bad_csv, "--out", out, "--skip-bad")
@@ -209,7 +269,7 @@ class TestBadRows:
 
     def test_make_records_with_bad_rows_only(self, tmp_path, out, capsys):
         made(write_csv(tmp_path / "a.csv", ["1,2,3"]), "--out", out, "--skip-bad", status=2)
-        assert "1 of 1 rows cannot be used" in capsys.readouterr().err
+        assert "1 of 1 row cannot be used" in capsys.readouterr().err
         assert [path.name for path in out.iterdir()] == [".lock"]
 
     def test_make_records_with_bad_rows_leaves_no_images(self, bad_csv, out, tmp_path):
@@ -350,7 +410,7 @@ class TestArguments:
         "arguments, said",
         [
             (["gone.csv"], "error: gone.csv: no such file or folder\n"),
-            (["--format", "x"], "error: unknown format 'x'; known are auto, arrays, fer2013_csv, "),
+            (["--format", "x"], "error: unknown format 'x'; known are auto, arrays, "),
         ],
     )
     def test_make_records_has_errors_of_one_line(self, arguments, said, out, capsys):

@@ -10,7 +10,7 @@ from PIL import Image
 from fer2013_tf import predict, ship
 from fer2013_tf.checkpoints import weights
 from fer2013_tf.data import records
-from fer2013_tf.evaluation import calibration, ensembles
+from fer2013_tf.evaluation import combinations, ensembles
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +32,7 @@ def words(root, files, *more):
 def expected_of(members, images):
     """The calibrated probabilities."""
     logits = ensembles.predict_logits(members, images)
-    return calibration.ensemble_probabilities(logits, [member.calibration for member in members])
+    return combinations.find(members, "none").probabilities(logits)
 
 
 def test_predict_gives_the_probabilities_of_evaluation(trained_run, images, capsys):
@@ -90,7 +90,9 @@ def test_predict_with_bad_images_lists_them_after_the_good_ones(
     bad = [tmp_path / name for name in ("text.jpg", "empty.png", "cut.png", "none.png")]
     assert predict.main(words(trained_run, [bad[0], images[0][1], *bad[1:]], "--json", "-")) == 2
     out, error = capsys.readouterr()
-    assert len(out.splitlines()) == 1
+    lines = [json.loads(line) for line in out.splitlines()]
+    assert [line["face"] for line in lines] == [None, 1, None, None, None]
+    assert [line["reason"] for line in lines if not line["face"]][-1] == "no such file"
     assert "4 of 5 images not read" in error
     assert "none.png: no such file" in error and "text.jpg: not an image" in error
     assert "cut.png: damaged" in error

@@ -9,7 +9,7 @@ from PIL import Image
 from fer2013_tf import robustness
 from fer2013_tf.data import ferplus, records
 from fer2013_tf.data.readers import LabeledImage
-from fer2013_tf.evaluation import calibration, corruptions, ensembles, metrics, robustness_report
+from fer2013_tf.evaluation import combinations, corruptions, ensembles, metrics, robustness_report
 from fer2013_tf.utils import constants
 from fer2013_tf.utils.errors import UserError
 from tests import toy
@@ -32,7 +32,7 @@ def expected(root, which, images, tta="none"):
     """Return the probabilities, computed by one graph per call."""
     members = ensembles.resolve_ensemble(root / "ckpt", "r", which)
     logits = ensembles.predict_logits(members, images, tta=tta)
-    return calibration.ensemble_probabilities(logits, [member.calibration for member in members])
+    return combinations.find(members, tta).probabilities(logits)
 
 
 def test_robustness_figures_of_every_corruption(records_dir, trained_run, tmp_path, capsys):

@@ -4,6 +4,7 @@ import io
 import re
 import shutil
 
+import numpy as np
 import pytest
 
 from fer2013_tf import eval, runs
@@ -182,3 +183,28 @@ def test_prune_deletes_all_that_training_and_evaluation_wrote(
     assert list((tmp_path / "logs" / "r").glob("watch/events*"))
     assert call(tmp_path, "prune", "r", "--yes") == 0
     assert not [*(tmp_path / "ckpt").iterdir(), *(tmp_path / "logs").iterdir()]
+
+
+def test_show_every_variable_with_its_ema_weights(trained_run, capsys):
+    assert runs.main(["show", "r:latest", "--ckpt", str(trained_run / "ckpt")]) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert "net lenet" in said[0] and said[1].startswith("best on PublicTest: ")
+    assert said[2].startswith("step 8: ")
+    rows = {line.split()[0]: line.split()[1:] for line in said[4:]}
+    values = toy.weights(trained_run)
+    assert set(rows) == {n for n in values if not n.endswith("/ExponentialMovingAverage")}
+    shape, *numbers = rows["fc1/kernel"]
+    assert shape == "x".join(map(str, values["fc1/kernel"].shape))
+    ema = values["fc1/kernel/ExponentialMovingAverage"]
+    expected = [f(v) for v in (values["fc1/kernel"], ema) for f in (np.mean, np.std)]
+    assert [float(n) for n in numbers] == pytest.approx(expected, rel=1e-3)
+    assert rows["global_step"][:2] == ["scalar", "8"] and len(rows["global_step"]) == 3
+
+
+@pytest.mark.parametrize(
+    "names, said",
+    [((), "name a run"), (("gone",), "gone"), (("r:77",), "no checkpoint of step 77")],
+)
+def test_show_refuses_what_is_not_there(trained_run, capsys, names, said):
+    assert runs.main(["show", *names, "--ckpt", str(trained_run / "ckpt")]) == 2
+    assert said in capsys.readouterr().err

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from fer2013_tf.data import readers
 from fer2013_tf.data.readers import BadRow, LabeledImage, fer2013_csv
+from fer2013_tf.utils import constants
 from fer2013_tf.utils.errors import UserError
 from tests.csv_files import (
     FEW,
@@ -121,6 +122,113 @@ class TestCsvLayouts:
         assert peaks[1] < peaks[0] * 1.1
 
 
+def labeled(labels, header=HEADER):
+    """A CSV of images of Training with these labels."""
+    rows = [row_of(seed, label, "Training") for seed, label in enumerate(labels)]
+    return "\n".join([header, *rows]).encode()
+
+
+class TestCsvColumns:
+    @pytest.mark.parametrize(
+        "header", ["Label,Pixels,Usage", "EMOTION, pixel values ,subset", "class_id,Pixel,split"]
+    )
+    def test_read_with_other_usual_names(self, header, small_csv, tmp_path):
+        path = written(tmp_path, "a.csv", csv_of(header=header))
+        assert list(map(plain, read(path))) == list(map(plain, read(small_csv)))
+
+    @pytest.mark.parametrize("header", ["emotion,emotion,pixels", "Pixels,label,pixels"])
+    def test_open_with_a_column_twice(self, header, tmp_path):
+        with pytest.raises(UserError, match="more than one column (emotion|Pixels)"):
+            read(written(tmp_path, "a.csv", f"{header}\n1,2,3\n".encode()))
+
+    def test_read_names_the_columns_as_the_file_does(self, tmp_path):
+        path = written(tmp_path, "a.csv", labeled(["9"], "Label,Pixels,Usage"))
+        (bad,) = read(path)
+        assert bad.reason.startswith("Label is '9', expected 0 to 6")
+
+
+class TestCsvLabels:
+    def labels(self, tmp_path, labels, **options):
+        source = readers.open_source(written(tmp_path, "a.csv", labeled(labels)), **options)
+        return source, [getattr(image, "label", None) for image in source.examples()]
+
+    def test_read_of_numbers_in_any_spelling_and_names(self, tmp_path):
+        texts = ["0", "01", "2.0", "3.", " 4 ", "Surprise", "anger", "HAPPINESS", "6.0e+00"]
+        assert self.labels(tmp_path, texts)[1] == [0, 1, 2, 3, 4, 5, 0, 3, 6]
+
+    def test_read_of_an_eighth_class_as_ck_has_it(self, tmp_path):
+        texts = [str(n % 8) for n in range(48)]
+        with pytest.raises(UserError, match="label 7 is in 6 rows, but .*--classes 0=angry,.*NAME"):
+            self.labels(tmp_path, texts)
+        names = (*constants.FER2013, "contempt")
+        source, labels = self.labels(tmp_path, texts, classes=names)
+        assert source.classes == names and labels == [n % 8 for n in range(48)]
+        with pytest.raises(UserError, match="numbers 0 to 7, --classes has 7 names; give 8 names"):
+            self.labels(tmp_path, texts, classes=constants.FER2013)
+
+    def test_read_of_few_rows_with_a_label_beyond_is_of_bad_rows(self, tmp_path):
+        assert self.labels(tmp_path, ["0", "7", "1", "8"])[1] == [0, None, 1, None]
+        assert self.labels(tmp_path, ["0", *["9"] * 20, "1"])[1] == [0, *[None] * 20, 1]
+
+    def test_read_of_numbers_from_one_up(self, tmp_path):
+        texts = [str(n % 7 + 1) for n in range(42)]
+        with pytest.raises(UserError, match="0 in none, .*--classes 1=angry,2=disgust,.*7=neutral"):
+            self.labels(tmp_path, texts)
+        source, labels = self.labels(tmp_path, texts, classes=constants.FER2013)
+        assert labels == [n % 7 for n in range(42)]
+        assert "numbers 1 to 7; 1 is the first class" in source.notes[0]
+
+    def test_read_with_classes_of_some_labels(self, tmp_path):
+        source, labels = self.labels(tmp_path, list("01234"), classes=("3=glad", "0=cross"))
+        assert source.classes == ("glad", "cross") and labels == [1, None, None, 0, None]
+
+
+class TestCsvParts:
+    """pixels.csv and emotion.csv, as Yunwei 2025 parts the CSV."""
+
+    def parted(self, tmp_path, **changes):
+        rows = [row_of(seed).split(",") for seed in range(9)]
+        parts = {"emotion": 0, "pixels": 1, "usage": 2}
+        for name, place in parts.items():
+            text = changes.get(name, "\n".join(row[place] for row in rows) + "\n")
+            if text is not None:
+                (tmp_path / f"{name}.csv").write_text(text)
+        return tmp_path / "pixels.csv"
+
+    def test_read_of_the_parts_is_read_of_the_whole(self, tmp_path, small_csv):
+        assert list(map(plain, read(self.parted(tmp_path)))) == list(map(plain, read(small_csv)))
+
+    def test_read_without_usage_with_headers_and_commas(self, tmp_path, small_csv):
+        pixels = "pixels\n" + "\n".join(row_of(n).split(",")[1] for n in range(9)).replace(" ", ",")
+        labels = "\ufeffemotion\r\n" + "\r\n".join(str(n % 7) for n in range(9)) + "\r\n\r\n"
+        path = self.parted(tmp_path, pixels=pixels, emotion=labels, usage=None)
+        source, whole = readers.open_source(path), read(small_csv)
+        found = list(source.examples())
+        assert [image.label for image in found] == [image.label for image in whole]
+        assert [image.pixels.sum() for image in found] == [image.pixels.sum() for image in whole]
+        assert source.description["format"] == "csv_parts"
+
+    def test_read_of_a_missing_label_moves_no_other(self, tmp_path):
+        images = read(self.parted(tmp_path, emotion="0\n1\n\n3\n4\n5\n6\n0\n1\n"))
+        assert isinstance(images[2], BadRow)
+        assert [image.label for image in images if image is not images[2]] == [
+            0,
+            1,
+            3,
+            4,
+            5,
+            6,
+            0,
+            1,
+        ]
+
+    @pytest.mark.parametrize("count", [8, 10])
+    def test_read_of_another_number_of_rows(self, count, tmp_path):
+        path = self.parted(tmp_path, emotion="1\n" * count)
+        with pytest.raises(UserError, match=f"emotion.csv: {count} rows, pixels.csv has 9"):
+            read(path)
+
+
 PACKED = {
     "a.csv.gz": gzip.compress,
     "members.gz": lambda data: gzip.compress(data[:5000]) + gzip.compress(data[5000:]),
@@ -186,8 +294,8 @@ class TestCsvPackings:
 
     def test_read_of_an_archive_without_a_csv_of_images(self, tmp_path):
         path = written(tmp_path, "a.zip", zip_of({f"{n}.jpg": b"x" for n in range(9)}))
-        with pytest.raises(UserError, match=r"holds 0.jpg, .*\.\.\.; expected a CSV .*images"):
-            read(path)
+        with pytest.raises(UserError, match=r"holds 0.jpg, .*\.\.\.; expected a CSV"):
+            read(path, format="fer2013_csv")
 
     def test_open_has_the_sha256_of_the_file(self, tmp_path):
         import hashlib
@@ -228,7 +336,7 @@ class TestCsvRefusals:
         path = written(tmp_path, "other.csv", data)
         with pytest.raises(UserError, match="other.csv: "):
             read(path)
-        with pytest.raises(UserError, match="other.csv: no (column|line end)"):
+        with pytest.raises(UserError, match="other.csv: (no column|no line end|UTF-16)"):
             read(path, format="fer2013_csv")
 
     def test_sniff_of_a_folder(self, tmp_path):
@@ -258,7 +366,9 @@ BAD = {
     "nul": (with_pixel("7\0"), "not an integer"),
     "label over": ("7," + row_of(0)[2:], "emotion is '7', expected 0 to 6"),
     "label below": ("-1," + row_of(0)[2:], "emotion is '-1'"),
-    "label float": ("1.0," + row_of(0)[2:], "emotion is '1.0'"),
+    "label fraction": ("1.5," + row_of(0)[2:], "emotion is '1.5'"),
+    "label of a missing value": ("nan," + row_of(0)[2:], "emotion is 'nan'"),
+    "another name": ("smirk," + row_of(0)[2:], "emotion is 'smirk'"),
     "no label": (row_of(0)[1:], "emotion is ''"),
     "usage": (row_of(0, split="Test"), "Usage is 'Test', expected one of Training, PublicTest, "),
     "no usage": (row_of(0, split=""), "Usage is ''"),
@@ -311,7 +421,8 @@ class TestCsvRows:
         good = len(tokens) == 2304 and all(
             re.fullmatch("[0-9]+", token) and int(token) < 256 for token in tokens
         )
-        check = fer2013_csv._Check(["emotion", "pixels", "usage"], "a.csv")
+        label_of, places = fer2013_csv._FER2013("a.csv"), fer2013_csv.Places(0, 1, 2)
+        check = fer2013_csv._Check(["emotion", "pixels", "Usage"], places, label_of, "a.csv")
         image = check(1, f"0,{field},Training".encode())
         assert isinstance(image, LabeledImage) == good
         if good:

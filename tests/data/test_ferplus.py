@@ -59,6 +59,8 @@ def shares(*values):
         ("multi", AGREED, shares(1.0)),
         ("multi(min_fraction=0.15)", FOUR, shares(0.25, 0.25, 0.25, 0.25)),
         ("distribution", NO_FACE, None),
+        ("plurality", [5, 3, 2, 0, 0, 0, 0, 0, 0, 0], shares(1.0)),
+        ("plurality", SPLIT_IN_TWO, None),
     ],
 )
 def test_targets_of_each_scheme(scheme, row, expected):
@@ -111,13 +113,19 @@ def made(nine, votes, out, *words):
 def test_make_records_with_ferplus_keeps_labels_and_votes(joined, tmp_path, capsys):
     manifest = made(*joined, tmp_path / "out")
     assert manifest["classes"] == list(constants.FERPLUS)
-    # Training keeps the image on which two classes are equal; held-out splits do not.
+    # Training keeps the image of which FER2013's label, happy, is one of two equal classes;
+    # held-out splits do not.
     assert records.split_size(manifest, "Training") == 2
+    assert manifest["counts"]["Training"]["happiness"] == 1
     assert records.split_size(manifest, "PublicTest") == 2
     assert manifest["counts"]["PublicTest"]["contempt"] == 1
     shards = records.RecordSet(tmp_path / "out").split("Training")
     assert shards.votes.tolist() == [AGREED, SPLIT_IN_TWO]
-    assert "3 images left out" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "3 images left out" in said
+    assert "3 images have equal top votes: " in said and "decides in 1, the other 2" in said
+    made(*joined, tmp_path / "out")
+    assert "made from this source already" in capsys.readouterr().out
 
 
 def test_make_records_with_seven_classes_says_that_contempt_is_left_out(joined, tmp_path, capsys):
@@ -153,3 +161,128 @@ def test_join_refuses_other_sources(tmp_path):
     synthetic = readers.open_source(None)
     with pytest.raises(UserError, match="give fer2013.csv as source"):
         ferplus.join(synthetic, (np.zeros((1, 10), np.uint8), ["Training"]), "votes.csv")
+
+
+def joined_of(tmp_path, rows, classes, *, labels=None, splits=("Training",) * 3, usage=True):
+    """The examples of images with these labels, joined with votes: (source, examples)."""
+    labels = range(len(rows)) if labels is None else labels
+    lines = [csv_files.row_of(n, label % 7, splits[n % 3]) for n, label in enumerate(labels)]
+    lines = [csv_files.HEADER, *lines]
+    if not usage:
+        lines = [line.rpartition(",")[0] for line in lines]
+    path = csv_files.written(tmp_path, "train.csv", "\n".join(lines).encode())
+    votes = tmp_path / "votes.csv"
+    votes.write_text(table(rows, splits))
+    source = readers.open_source(path)
+    source = ferplus.join(source, ferplus.read(votes), votes, classes=classes)
+    return source, list(source.examples())
+
+
+#                neu hap sur sad ang dis fea con unk NF
+TIES = [
+    ([4, 4, 2, 0, 0, 0, 0, 0, 0, 0], "happy", "happy"),
+    ([4, 4, 2, 0, 0, 0, 0, 0, 0, 0], "neutral", "neutral"),
+    # FER2013's label has votes, but not the most.
+    ([4, 4, 2, 0, 0, 0, 0, 0, 0, 0], "surprise", None),
+    ([0, 0, 0, 3, 3, 0, 3, 0, 0, 0], "fear", "fear"),
+    ([0, 0, 0, 0, 5, 0, 0, 5, 0, 0], "angry", "angry"),
+    ([0, 0, 0, 0, 5, 0, 0, 5, 0, 0], "sad", None),
+    ([0, 5, 0, 0, 0, 0, 0, 0, 5, 0], "happy", "happy"),
+    ([0, 5, 0, 0, 0, 0, 0, 0, 0, 5], "fear", None),
+    # Single votes are none: nothing is left.
+    ([1, 1, 1, 1, 1, 1, 1, 1, 1, 1], "happy", None),
+]
+
+
+@pytest.mark.parametrize("classes", [7, 8, 10])
+def test_join_decides_equal_top_votes_whatever_the_order_of_classes(classes, tmp_path):
+    rows, labels, expected = zip(*TIES)
+    labels = [constants.FER2013.index(name) for name in labels]
+    source, examples = joined_of(tmp_path, rows, classes, labels=labels)
+    found = {image.row: source.classes[image.label] for image in examples}
+    same = {"anger": "angry", "happiness": "happy", "sadness": "sad"}
+    assert [same.get(found.get(row), found.get(row)) for row in range(1, 10)] == list(expected)
+    assert source.description["ferplus_report"]["ties"] == {"decided": 5, "left_out": 3}
+
+
+def agreeing(count, right=1.0):
+    """Votes of `count` rows; the label of row n is n % 7, and that share is voted for."""
+    columns = [4, 5, 6, 1, 3, 2, 0]
+    rows = np.zeros((count, 10), int)
+    for n in range(count):
+        named = n if n * 37 % 100 < 100 * right else n + 1
+        rows[n, columns[named % 7]] = 8
+    return rows.tolist()
+
+
+@pytest.mark.parametrize("count", [3, 13, 40, 90])
+def test_join_takes_rows_that_agree_as_the_real_ones_do(count, tmp_path):
+    source, examples = joined_of(tmp_path, agreeing(count, 0.66), 8)
+    report = source.description["ferplus_report"]
+    assert len(examples) == report["judged"] == count
+    assert (
+        f"the votes' majority in {report['agree'] / count:.1%}"
+        in ferplus.summary(source.description)[-1]
+    )
+
+
+def test_join_says_that_few_rows_agree_where_they_are_too_few_to_refuse(tmp_path):
+    source, _ = joined_of(tmp_path, agreeing(12)[::-1], 8)
+    assert ferplus.summary(source.description)[-1].endswith(ferplus.TOO_FEW)
+
+
+@pytest.mark.parametrize("count", [40, 90, 230])
+@pytest.mark.parametrize("how", ["shuffled", "shifted", "reversed"])
+def test_join_refuses_rows_in_another_order(count, how, tmp_path):
+    rows = agreeing(count)
+    others = {
+        "shuffled": np.random.default_rng(4).permutation(rows).tolist(),
+        "shifted": rows[1:] + rows[:1],
+        "reversed": rows[::-1],
+    }
+    said = r"votes.csv, rows 1 to \d+: FER2013's labels are the votes' majority in \d+ of \d+ "
+    with pytest.raises(UserError, match=said + r"images \(\d+%; 68 % is usual\)"):
+        joined_of(tmp_path, others[how], 8)
+
+
+def test_join_refuses_rows_of_which_one_is_missing_near_the_end(tmp_path):
+    rows = agreeing(500)
+    with pytest.raises(UserError, match=r"rows 2\d\d to 4\d\d: FER2013's labels"):
+        joined_of(tmp_path, rows[:250] + rows[251:] + rows[:1], 8)
+
+
+def test_join_without_usage_takes_the_splits_of_the_votes(tmp_path):
+    source, examples = joined_of(
+        tmp_path, agreeing(60), 8, splits=("Training", "Training", "PublicTest"), usage=False
+    )
+    splits = [image.split for image in examples]
+    assert splits == [("Training", "Training", "PublicTest")[n % 3] for n in range(60)]
+    assert source.description["splits"] == "no column Usage; FER+'s own"
+
+
+def test_join_without_usage_holds_out_where_the_votes_have_training_alone(tmp_path):
+    source, examples = joined_of(tmp_path, agreeing(140), 8, usage=False)
+    held_out = [image for image in examples if image.split == "PublicTest"]
+    assert len(examples) == 140 and len(held_out) == 14
+    assert "one in ten" in source.description["splits"]
+    # One on which too few agree stays out of PublicTest, as of any held-out split.
+    rows = agreeing(140)
+    held = held_out[0].row
+    rows[held - 1] = [4 if votes or n in (1, 2) else 0 for n, votes in enumerate(rows[held - 1])]
+    _, fewer = joined_of(tmp_path, rows, 8, usage=False)
+    assert held not in [image.row for image in fewer]
+
+
+def test_join_refuses_a_csv_longer_than_the_votes(tmp_path):
+    path = csv_files.written(tmp_path, "a.csv", csv_files.csv_of(5, "emotion,pixels,Usage"))
+    source = readers.open_source(path)
+    counts = np.array(agreeing(4), np.uint8)
+    splits = [constants.SPLITS[n % 3] for n in range(4)]
+    with pytest.raises(UserError, match="row 5: no such row"):
+        list(ferplus.join(source, (counts, splits), "votes.csv").examples())
+
+
+def test_join_refuses_classes_of_ones_own(small_csv):
+    source = readers.open_source(small_csv, classes=tuple("abcdefg"))
+    with pytest.raises(UserError, match="leave out --classes"):
+        ferplus.join(source, (np.zeros((9, 10), np.uint8), ["Training"] * 9), "votes.csv")

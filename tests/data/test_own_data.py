@@ -76,7 +76,7 @@ class TestListFile:
     @pytest.mark.parametrize(
         "text, said",
         [
-            ("a.png\n", "line 1: 1 fields"),
+            ("a.png\n", "no label that names a class"),
             ("a.png,x,train,more\n", "line 1: 4 fields"),
             ("a.png,x,Tset\n", "line 1: split 'Tset', expected Training"),
             ('a.png,"x\n', "cannot be read"),
@@ -131,10 +131,10 @@ class TestArrays:
         [
             (np.zeros((2, 8, 8)), [0], "1 labels, x_train.npy has 2 images"),
             (np.zeros((2, 8, 8, 4)), [0, 1], "expected images [n, height, width]"),
-            (np.zeros((2, 8, 8)), [0, -1], "expected labels from 0 up"),
-            (np.zeros((2, 8, 8)), [0, 0.5], "expected labels from 0 up"),
+            (np.zeros((2, 8, 8)), [-1, np.nan], "no label that names a class ('-1.0', 'nan')"),
+            (np.zeros((2, 8, 8)), np.zeros((2, 1, 1)), "expected labels [n] or one-hot"),
             (np.zeros((2, 8, 8)), np.ones((2, 3)), "not one-hot"),
-            (np.zeros((2, 8, 8)), np.array(["a", "b"]), "expected labels from 0 up"),
+            (np.zeros((2, 8, 8)), np.array([["a", "b"]]), "expected labels [n] or one-hot"),
             (np.array([None, 1]), [0, 1], "x_train.npy: cannot be read"),
         ],
     )

@@ -14,21 +14,27 @@ from fer2013_tf.utils import constants
 from fer2013_tf.utils.errors import UserError
 from tests import csv_files
 
-IMAGE = np.zeros((2, 2), np.uint8)
 OFFICIAL = [(constants.SPLITS[0], 80), (constants.SPLITS[1], 20), (constants.SPLITS[2], 20)]
 
 
-def resplit(text, labels=None, seed=0):
-    """Return [(row, label, split)] after `text`; by default of 120 images of two classes."""
+def resplit(text, labels=None, seed=0, copies=1):
+    """Return [(row, label, split)] after `text`; by default of 120 images of two classes.
+
+    copies: so many in a row are the same image.
+    """
     of_splits = [split for split, count in OFFICIAL for _ in range(count)]
     labels = [row % 2 for row in range(120)] if labels is None else labels
     images = [
-        LabeledImage(IMAGE, label, of_splits[row % 120], row, "test")
+        LabeledImage(pixels_of(row // copies), label, of_splits[row % 120], row, "test")
         for row, label in enumerate(labels)
     ]
     source = Source(("a", "b"), {"format": "test"}, "sha", lambda: iter(images))
     made = splits.apply(source, text, seed)
     return [(image.row, image.label, image.split) for image in made.examples()], made
+
+
+def pixels_of(number):
+    return np.array(divmod(number, 256), np.uint8)
 
 
 def counts(found):
@@ -52,6 +58,19 @@ def test_ratios_depend_on_the_seed():
     first, again, other = (resplit("ratios(0.8, 0.1)", seed=s)[0] for s in (1, 1, 2))
     assert first == again != other
     assert counts(first) == {"Training": 96, "PublicTest": 12, "PrivateTest": 12}
+
+
+@pytest.mark.parametrize("text", ["ratios(0.8, 0.1)", "fold(2, folds=5)"])
+def test_sampled_splits_keep_identical_images_together(text):
+    # Three copies of each image, of two labels: in one split, whatever the label.
+    labels = [0, 1, 0] * 100
+    found, made = resplit(text, labels, copies=3)
+    in_training_or_public = [split for row, _, split in found if row % 120 < 99 or text[0] == "r"]
+    for place in range(0, len(in_training_or_public) - 2, 3):
+        assert len(set(in_training_or_public[place : place + 3])) == 1
+    assert made.description["identical_images"] == "together"
+    share = counts(found)["Training"] / 300
+    assert abs(share - (0.8 if text.startswith("r") else 0.8 * 100 / 120)) < 0.1
 
 
 def test_fold_has_each_image_once_and_keeps_private_test():

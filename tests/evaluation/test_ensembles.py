@@ -7,7 +7,7 @@ import pytest
 
 from fer2013_tf.checkpoints import run_folder, storage, weights
 from fer2013_tf.data import records
-from fer2013_tf.evaluation import calibration, ensembles, metrics
+from fer2013_tf.evaluation import calibration, combinations, ensembles, metrics
 from fer2013_tf.utils.errors import UserError
 
 
@@ -128,7 +128,7 @@ def test_evaluate_split_each_member_has_its_own_calibration(records_dir, trained
         assert member.calibration.smoothing == smoothing
     how = {"combine": "mean", "tta": "none"}
     result = ensembles.evaluate_split(members, record_set, "PublicTest", **how).result
-    scaled = calibration.ensemble_probabilities(logits, [m.calibration for m in members])
+    scaled = combinations.find(members, "none").probabilities(logits)
     loss = metrics.cross_entropy(scaled, faces.labels)
     assert result["calibration"]["after"]["loss"] == pytest.approx(loss, rel=1e-4)
     assert loss < result["calibration"]["before"]["loss"] == pytest.approx(result["loss"])

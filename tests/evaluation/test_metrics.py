@@ -12,7 +12,8 @@ from fer2013_tf.utils import constants
 from tests import csv_files
 
 CLASSES = ("a", "b", "c")
-KEYS = {"n", "accuracy", "ci95", "accuracy_dedup", "n_dedup", "loss", "confusion", "per_class"}
+KEYS = {"n", "accuracy", "ci95", "accuracy_dedup", "n_dedup", "loss", "confusion"}
+KEYS |= {"per_class", "averages"}
 # A busy machine is no failure.
 no_deadline = settings(deadline=None)
 MATRIX = [[3, 1, 0], [0, 0, 0], [2, 0, 4]]
@@ -117,6 +118,25 @@ def test_per_class_undefined_figures_are_zero():
         "f1": 0.8,
         "support": 6,
     }
+
+
+def test_averages_alike_and_by_support():
+    found = metrics.averages(metrics.per_class(MATRIX, CLASSES))
+    assert found["macro"] == {
+        "precision": pytest.approx((0.6 + 0 + 1) / 3),
+        "recall": pytest.approx((0.75 + 0 + 2 / 3) / 3),
+        "f1": pytest.approx((2 / 3 + 0 + 0.8) / 3),
+    }
+    assert found["weighted"] == {
+        "precision": pytest.approx((4 * 0.6 + 6 * 1) / 10),
+        "recall": pytest.approx(0.7),  # the accuracy
+        "f1": pytest.approx((4 * 2 / 3 + 6 * 0.8) / 10),
+    }
+
+
+def test_averages_without_images_are_zero():
+    found = metrics.averages(metrics.per_class(np.zeros((3, 3)), CLASSES))
+    assert set(found["weighted"].values()) == {0.0}
 
 
 def test_per_class_other_number_of_classes():

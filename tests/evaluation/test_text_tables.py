@@ -29,6 +29,7 @@ def test_table_small_split_by_hand():
     assert cells(text, "without those also in Training") == "66.67 % 20.77 to 93.85 3"
     assert cells(text, "cat") == "66.67 % 100.00 % 80.00 % 2"
     assert cells(text, "macro average") == "83.33 % 75.00 % 73.33 % 4"
+    assert cells(text, "weighted average") == "83.33 % 75.00 % 73.33 % 4"
     assert text.splitlines()[-3:] == ["     cat  dog", "cat    2    0", "dog    1    1"]
 
 

@@ -100,3 +100,50 @@ def test_load_lists_the_known_plans():
         plans.load("gone")
     assert all(name in str(caught.value) for name in plans.names())
     assert {"feng2022_blocks", "hu2019_ablation"} <= set(plans.names())
+
+
+def test_dry_run_of_cliquenet_ferplus_on_eight_classes(tmp_path, monkeypatch, capsys):
+    from fer2013_tf import sweep
+    from fer2013_tf.experiments import estimates
+    from fer2013_tf.utils.constants import FERPLUS
+    from tests import toy
+
+    seen = []
+
+    def measure(recipe, record_set, *, precision):
+        seen.append((recipe, record_set.manifest["classes"]))
+        return estimates.Speed(1000, 10**6, 10**6, 100.0)
+
+    monkeypatch.setattr(estimates, "measure", measure)
+    toy.write_records(tmp_path / "ferplus", classes=FERPLUS)
+    words = ["cliquenet_ferplus", "--dry-run", "--records", "ferplus"]
+    monkeypatch.chdir(tmp_path)
+    assert sweep.main(words) == 0
+    said = capsys.readouterr().out
+    for net in ("lenet7", "cliquenet"):
+        for optimizer in ("adam", "momentum", "sgd"):
+            assert f"net-{net}_optimizer-{optimizer}"[:27] in said
+    assert "6 trainings" in said and all(tuple(classes) == FERPLUS for _, classes in seen)
+    made = {(r.net.partition("(")[0], r.optimizer.partition("(")[0]) for r, _ in seen}
+    assert len(made) == 6 and len({r.epochs for r, _ in seen}) == 1
+
+
+def test_class_weights_of_full_length_is_recipe_article():
+    from fer2013_tf import recipes
+
+    rotation, weighted = plans.load("hu2019_full_length").trials(0, {})
+    article = recipes.load("article")
+    assert weighted.recipe == recipes.with_settings(article, ["epochs=300"])
+    # The step before it is the ablation's, but for its length.
+    same = [t for t in plans.load("hu2019_ablation").trials(0, {}) if t.name == "rotation"]
+    assert rotation.recipe == recipes.with_settings(same[0].recipe, ["epochs=300"])
+
+
+def test_preprocessing_differs_in_nothing_else():
+    from fer2013_tf import recipes
+
+    plan = plans.load("preprocessing")
+    plain, *others = plan.trials(0, {})
+    assert plan.seeds == (1, 2, 3) and plain.recipe.blur == 0 and not plain.recipe.equalize
+    back = ["blur=0.0", "equalize=false"]
+    assert all(recipes.with_settings(t.recipe, back) == plain.recipe for t in others)

@@ -197,7 +197,7 @@ def test_run_names_a_trial_that_fails_and_does_the_others(records_dir, tmp_path,
     plan.write_text(text.format(settings=[*toy.PLAIN, "epochs=1"]))
     assert sweep.main(words(plan, records_dir, tmp_path)) == 2
     error = capsys.readouterr().err
-    assert "1 trials failed: learning_rate-1e-30" in error or "learning_rate-1e+30" in error
+    assert "1 trial failed: learning_rate-1e-30" in error or "learning_rate-1e+30" in error
     assert len(pd.read_csv(tmp_path / "logs" / "toy" / "results.csv")) == 1
 
 

@@ -143,20 +143,6 @@ def test_blazeface_of_two_faces_and_of_none(blazeface):
     assert blazeface(Image.new("L", (10, 300))) == []
 
 
-@pytest.mark.parametrize("size", [(300, 200), (640, 480), (333, 1500), (4000, 3000)])
-def test_tiles_cover_the_image_and_overlap(size):
-    from fer2013_tf.faces.detectors import blazeface
-
-    found = blazeface.tiles(size)
-    assert bool(found) == (max(size) >= 320)
-    seen = np.zeros((size[1] // 10 + 1, size[0] // 10 + 1), int)
-    for left, top, right, bottom in found:
-        assert 0 <= left < right <= size[0] and 0 <= top < bottom <= size[1]
-        seen[-(-top // 10) : bottom // 10 + 1, -(-left // 10) : right // 10 + 1] += 1
-    if found:
-        assert seen.min() >= 1 and seen.max() >= 2
-
-
 def test_blazeface_with_tiles_finds_smaller_faces(blazeface):
     wide = Image.new("RGB", (900, 700), "gray")
     wide.paste(Image.fromarray(ASTRONAUT).resize((200, 200)), (500, 300))
@@ -164,6 +150,44 @@ def test_blazeface_with_tiles_finds_smaller_faces(blazeface):
     left, top, right, bottom = face.box
     assert 555 < left < 572 and 322 < top < 338 and 25 < right - left < 45
     assert blazeface(wide, search_tiles=False) == []
+
+
+def test_blazeface_finds_faces_in_a_wide_image(blazeface, astronaut):
+    """Ten heads with faces of about 65 pixels, of which each is found once."""
+    left, top, right, bottom = astronaut.box
+    side = right - left
+    head = Image.fromarray(ASTRONAUT).crop(
+        [round(e) for e in (left - side / 4, top - side / 2, right + side / 4, bottom)]
+    )
+    wide = Image.new("RGB", (3600, 240), "gray")
+    for number in range(10):
+        wide.paste(head.resize((100, 100)), (100 + 350 * number, 70))
+    found = [face.box for face in blazeface(wide)]
+    middles = [(left + right) / 2 for left, _, right, _ in found]
+    np.testing.assert_allclose(middles, 150 + 350 * np.arange(10), atol=15)
+    assert blazeface(wide, search_tiles=False) == []
+
+
+def test_clipped_boxes_lie_in_the_image_and_crops_stay():
+    face = Face((-28.4, 5.0, 30.0, 70.2), 0.9, ((0.0, 20.0), (20.0, 22.0)), 1.2, 0.06)
+    clipped = alignment.clipped(face, (100, 60))
+    assert clipped.box == (0, 5, 30, 60) and clipped.raw_box == face.box == face.raw_box
+    assert alignment.clipped(clipped, (100, 60)) == clipped
+    for align in alignment.ALIGNMENTS.values():
+        assert align(clipped) == align(face)
+
+
+@given(
+    st.tuples(*[st.floats(-300, 300)] * 2),
+    st.tuples(*[st.floats(0, 400)] * 2),
+    st.tuples(*[st.integers(10, 200)] * 2),
+    st.sampled_from([int, round, math.floor, math.ceil]),
+)
+def test_clipped_boxes_are_never_empty(corner, sides, size, whole):
+    box = (*corner, corner[0] + sides[0], corner[1] + sides[1])
+    ends = alignment.clipped(Face(box), size).box
+    left, top, right, bottom = map(whole, ends)
+    assert 0 <= left < right <= size[0] and 0 <= top < bottom <= size[1]
 
 
 def test_haar_finds_the_same_face_without_eyes(astronaut):
@@ -189,3 +213,5 @@ def test_load_of_an_unknown_detector_and_without_its_package(monkeypatch):
 def test_iou_of_equal_shifted_and_disjoint_boxes():
     others = [(0, 0, 10, 10), (5, 0, 15, 10), (20, 20, 30, 30)]
     assert alignment.iou((0, 0, 10, 10), others) == pytest.approx([1, 1 / 3, 0])
+    others[0] = (2, 2, 4, 30)
+    assert alignment.shared_area((0, 0, 10, 10), others) == pytest.approx([16 / 56, 0.5, 0])

@@ -75,3 +75,11 @@ def test_smoothers_give_a_distribution(smoothing, rows):
     frames = [np.array(row) / sum(row) for row in rows]
     for each in smoothed(smoothing, frames):
         assert each.sum() == pytest.approx(1) and (each >= 0).all()
+
+
+def test_after_the_end_faces_at_the_same_place_begin_other_tracks():
+    tracker = tracking.Tracker()
+    tracker.update([face(0), face(50)])
+    tracker.end()
+    assert tracker.visible() == []
+    assert [t.number for t in tracker.update([face(0), face(50)])] == [3, 4]

@@ -19,7 +19,22 @@ from pathlib import Path
 from fer2013_tf.utils import files
 from tests.faults import harness
 
-KINDS = ("kills", "disks", "damage", "together", "tables", "images", "memory")
+KINDS = (
+    "kills",
+    "disks",
+    "damage",
+    "together",
+    "tables",
+    "images",
+    "labels",
+    "sources",
+    "memory",
+    "outputs",
+    "names",
+    "same_face",
+    "videos",
+    "recognizers",
+)
 
 
 def parser():

@@ -20,6 +20,13 @@ from tests import REPOSITORY, toy
 EPOCH_STEPS, EPOCHS = 2, 4
 
 
+ENVIRONMENT = {
+    "MPLBACKEND": "Agg",
+    "TF_CPP_MIN_LOG_LEVEL": "3",
+    "PYTHONPATH": str(REPOSITORY),  # for commands that start elsewhere
+}
+
+
 class Ended(NamedTuple):
     """How a command ended."""
 
@@ -44,21 +51,21 @@ class Case(NamedTuple):
 VERDICTS = ("went on", "named", "not hit")
 
 
-def start(words, *, file_limit=None, **options):
-    """Start a command, `MODULE ARGUMENT...` of this package, as a process."""
+def start(words, *, file_limit=None, cwd=REPOSITORY, **options):
+    """Start a command, `MODULE ARGUMENT...` of this package, as a process in the folder `cwd`."""
 
     def limit():
         resource.setrlimit(resource.RLIMIT_FSIZE, (file_limit, file_limit))
 
     return subprocess.Popen(
         [sys.executable, "-m", *map(str, words)],
-        cwd=REPOSITORY,
+        cwd=cwd,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         errors="backslashreplace",
         preexec_fn=limit if file_limit else None,
-        env={**os.environ, "MPLBACKEND": "Agg", "TF_CPP_MIN_LOG_LEVEL": "3"},
+        env={**os.environ, **ENVIRONMENT},
         **options,
     )
 

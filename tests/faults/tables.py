@@ -89,7 +89,9 @@ def slowly(data):
         return None
     lines[0] = lines[0].removeprefix("\ufeff".encode())
     head, *rows = [_cells(line) for line in lines]
-    names = [cell.lower() for cell in head or []]
+    # NUL is in no text; blanks and signs between words do not count.
+    whole = b"\0" not in lines[0]
+    names = [re.sub(r"[\s_-]", "", cell.lower()) for cell in head or [] if whole]
     if any(names.count(name) != 1 for name in ("emotion", "pixels")) or names.count("usage") > 1:
         return None
     return [_face(row, names) for row in rows] or None
@@ -109,13 +111,14 @@ def _face(cells, names):
         return None
     row = dict(zip(names, cells))
     pixels = re.findall(f"[^{SPACE}]+", row["pixels"])
-    if not re.fullmatch("[0-6]", row["emotion"]) or len(pixels) != 48 * 48:
+    label = re.fullmatch(r"\s*\+?0*([0-6])(\.0*)?\s*", row["emotion"])
+    if not label or len(pixels) != 48 * 48:
         return None
     if not all(re.fullmatch("[0-9]+", pixel) and int(pixel) <= 255 for pixel in pixels):
         return None
     if "usage" in row and row["usage"] not in ("Training", "PublicTest", "PrivateTest"):
         return None
-    return int(row["emotion"]), row.get("usage"), [int(pixel) for pixel in pixels]
+    return int(label[1]), row.get("usage"), [int(pixel) for pixel in pixels]
 
 
 def compare(data, path):

@@ -15,6 +15,13 @@ SHARES = {
     "tables": 0.04,
     "images": 1.0,
     "memory": 0.08,
+    "labels": 0.3,
+    "sources": 0.4,
+    "recognizers": 0.5,
+    "videos": 0.25,
+    "names": 0.4,
+    "outputs": 0.2,
+    "same_face": 0.3,
 }
 
 

@@ -13,7 +13,7 @@ from skimage import data
 from fer2013_tf import predict
 from fer2013_tf.faces import image_files
 from fer2013_tf.faces.alignment import Face
-from fer2013_tf.inference import annotating, image_outputs, predictions
+from fer2013_tf.inference import annotating, predictions
 from fer2013_tf.utils.errors import UserError
 
 
@@ -53,9 +53,24 @@ def test_predict_writes_every_face_of_every_image(trained_run, album, tmp_path, 
     box = lines[0]["box"]
     assert 165 < box["left"] < 190 and 260 < box["right"] < 285
     rows = list(csv.DictReader((tmp_path / "f.csv").open()))
-    assert [row["face"] for row in rows] == ["1", "1", "2"]
+    assert [(row["face"], row["reason"]) for row in rows] == [
+        *(("1", ""), ("1", ""), ("2", "")),
+        ("", predictions.NO_FACE),
+    ]
     assert float(rows[0]["p_happy"]) == lines[0]["probabilities"]["happy"]
-    assert list(rows[0]) == predictions.csv_columns(list(lines[0]["probabilities"]))
+    columns = predictions.csv_columns(list(lines[0]["probabilities"]))
+    assert list(rows[0]) == [*columns, "annotated", "explained"]
+    assert [row["explained"] for row in rows] == [
+        *(str(tmp_path / "e" / name) for name in ("astronaut-1.png", "both-1.png", "both-2.png")),
+        "",
+    ]
+    assert lines[-1] == {
+        "image": str(album / "more/coffee.jpg"),
+        "face": None,
+        "reason": predictions.NO_FACE,
+        "annotated": str(tmp_path / "a" / "coffee.png"),
+        "explained": None,
+    }
     assert {path.name for path in (tmp_path / "a").iterdir()} == {
         *("astronaut.png", "both.png", "coffee.png")
     }
@@ -85,7 +100,9 @@ def test_predict_with_many_bad_files_lists_some_and_reads_the_rest(
     Image.fromarray(data.astronaut()).save(tmp_path / "good.png")
     assert predict.main(words(trained_run, tmp_path, "--json", "-")) == 2
     out, err = capsys.readouterr()
-    assert len(out.splitlines()) == 1
+    lines = [json.loads(line) for line in out.splitlines()]
+    assert len(lines) == 26
+    assert all("not an image" in line["reason"] for line in lines if line["face"] is None)
     assert "25 of 26 images not read" in err and "... and 5 more" in err
 
 
@@ -112,7 +129,7 @@ def test_expand_of_empty_folders_and_patterns_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("more", "said"),
     [
-        (["x.png", "--min-confidence", "2"], "--min-confidence 2.0: give 0 to 1"),
+        (["x.png", "--min-confidence", "2"], "--min-confidence 2.0: give a number from 0 to 1"),
         (["x.png", "--timeline", "t.png"], "--timeline: only with --video"),
         (["x.png", "--annotate", "a.mp4"], "--annotate a.mp4: only with --video"),
         (["--video", "a.mp4", "--annotate", "a"], "--annotate a: name a file that ends in .mp4"),
@@ -169,8 +186,3 @@ def test_annotate_boxes_beyond_the_edge():
     boxes = [(-50.0, -40.0, 60.0, 70.0), (450.0, 460.0, 560.0, 570.0), (0.0, 0.0, 500.0, 500.0)]
     drawn = [a_prediction(box, (0.2, 0.3, 0.5), n) for n, box in enumerate(boxes)]
     assert annotating.annotate(image, drawn, numbered=True).size == (500, 500)
-
-
-def test_folder_path_of_the_same_name_gets_a_number(tmp_path):
-    folder = image_outputs._Folder(tmp_path)
-    assert [folder.path("a").name for _ in range(3)] == ["a.png", "a-2.png", "a-3.png"]

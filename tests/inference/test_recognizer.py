@@ -1,16 +1,19 @@
 """The library: images of every kind, one session for many threads, options, Grad-CAM."""
 
+import io
+import itertools
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 from skimage import data
 
 import fer2013_tf
-from fer2013_tf.evaluation import calibration, ensembles
+from fer2013_tf.evaluation import combinations, ensembles
 from fer2013_tf.inference import gradcam, predictions
 from fer2013_tf.inference.recognizer import Recognizer
 from fer2013_tf.utils.errors import UserError
@@ -62,7 +65,7 @@ def test_predict_with_ensemble_and_flip_averages(trained_run, recognizer):
     with Recognizer("r", ensemble="last2", tta="flip", **how) as both:
         (prediction,) = both.predict(ASTRONAUT)
         logits = ensembles.predict_logits(both.members, prediction.crop[None], tta="flip")
-        expected = calibration.ensemble_probabilities(logits, [m.calibration for m in both.members])
+        expected = combinations.find(both.members, "flip").probabilities(logits)
     np.testing.assert_allclose(prediction.probabilities, expected[0], atol=1e-5)
     assert prediction.weights == "r:6,r:8"
     assert prediction.face.box == (0, 0, 512, 512)
@@ -76,12 +79,48 @@ def test_predict_below_min_confidence_is_uncertain(trained_run):
     assert prediction.as_dict()["expression"] == "uncertain"
 
 
-@pytest.mark.parametrize(
-    "image", [np.zeros((5, 5)), np.zeros((4, 4, 4), np.uint8), np.zeros((0, 9), np.uint8)]
-)
-def test_predict_of_other_arrays_is_refused(recognizer, image):
-    with pytest.raises(ValueError, match="expected uint8"):
-        recognizer.predict(image)
+def test_predict_series_arrays_and_generators_are_lists_of_images(recognizer, tmp_path):
+    Image.fromarray(ASTRONAUT).save(tmp_path / "a.png")
+    (expected,) = recognizer.predict(tmp_path / "a.png")
+    data = (tmp_path / "a.png").read_bytes()
+    one = [
+        data,
+        io.BytesIO(data),
+        ASTRONAUT / 255,
+        np.dstack([ASTRONAUT, np.full((512, 512), 255, np.uint8)]),
+    ]
+    several = [
+        pd.Series([str(tmp_path / "a.png")] * 2, index=[7, 8]),
+        np.stack([ASTRONAUT, ASTRONAUT]),
+        (image for image in (ASTRONAUT, data)),
+    ]
+    for faces in [
+        *map(recognizer.predict, one),
+        *itertools.chain(*map(recognizer.predict, several)),
+    ]:
+        (prediction,) = faces
+        np.testing.assert_allclose(prediction.probabilities, expected.probabilities, atol=1e-6)
+    assert [len(recognizer.predict(each)) for each in (several[0], several[1])] == [2, 2]
+
+
+@pytest.mark.parametrize("image", [np.full((50, 50), -1), np.zeros((4, 4), np.uint8), {"a.png": 1}])
+def test_predict_of_what_is_no_image_names_its_place(recognizer, image):
+    with pytest.raises(UserError, match="^image 1: "):
+        recognizer.predict([ASTRONAUT, image])
+
+
+def test_predict_boxes_lie_in_the_image_and_crops_stay(recognizer):
+    """Her face cut off at each edge: no slice by its box is empty."""
+    whole = Image.fromarray(ASTRONAUT)
+    for corner in ((215, 60), (60, 115), (-287, 60), (60, -400)):
+        window = [c if c > 0 else 0 for c in corner] + [512 if c > 0 else 512 + c for c in corner]
+        image = whole.crop(window)
+        for prediction in recognizer.predict(image):
+            left, top, right, bottom = prediction.face.box
+            assert 0 <= left < right <= image.width and 0 <= top < bottom <= image.height
+            ends = prediction.as_dict()["box"]
+            rows, columns = slice(ends["top"], ends["bottom"]), slice(ends["left"], ends["right"])
+            assert np.asarray(image)[rows, columns].size
 
 
 @pytest.mark.parametrize(
@@ -103,11 +142,62 @@ def test_recognizer_is_exported_without_importing_tensorflow():
 
 def test_explain_gives_feature_maps_and_gradcam(recognizer):
     (prediction,) = recognizer.predict(ASTRONAUT)
-    explainer = gradcam.Explainer(recognizer.members[0])
-    maps, values = explainer.explain(prediction.crop)
+    explainer = gradcam.Explainer(recognizer)
+    named = prediction.predicted_class
+    maps, values = explainer.explain(prediction.crop, named)
     assert list(maps) == ["conv1", "pool1", "conv2", "pool2", "conv3", "pool3"]
     assert maps["conv1"].shape == (48, 48, 3) and maps["pool3"].shape == (6, 6, 3)
     assert values.shape == (48, 48) and values.min() >= 0 and values.max() <= 1
     # It depends on the image: the mirror image has another one.
-    assert not np.allclose(values, explainer.gradcam(prediction.crop[:, ::-1].copy()))
+    assert not np.allclose(values, explainer.gradcam(prediction.crop[:, ::-1].copy(), named))
     explainer.close()
+
+
+def test_gradcam_is_of_the_named_class_over_all_members_and_views(trained_run):
+    how = {"ckpt": trained_run / "ckpt", "faces": "none"}
+    with Recognizer("r", ensemble="last2", tta="flip", **how) as both:
+        (prediction,) = both.predict(ASTRONAUT)
+        alone = [Recognizer("r", ensemble=step, **how) for step in ("6", "8")]
+        crop, mirrored = prediction.crop, prediction.crop[:, ::-1].copy()
+        for name in (prediction.predicted_class, "disgust"):
+            maps = []
+            for one in map(gradcam.Explainer, alone):
+                maps += [one.gradcam(crop, name), one.gradcam(mirrored, name)[:, ::-1]]
+            explainer = gradcam.Explainer(both)
+            found = explainer.gradcam(crop, name)
+            np.testing.assert_allclose(found, np.mean(maps, axis=0), atol=1e-6)
+            assert not np.allclose(found, maps[0])
+        with pytest.raises(UserError, match="class 'joy': not known; known: angry, "):
+            explainer.gradcam(crop, "joy")
+
+
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [
+        ({"min_confidence": 60}, "min_confidence 60: give a number from 0 to 1; 60 percent is 0.6"),
+        ({"min_confidence": -1}, "min_confidence -1: give a number from 0 to 1"),
+        ({"min_confidence": float("nan")}, "min_confidence nan: give"),
+        ({"min_confidence": "0.5"}, "min_confidence '0.5': give"),
+        ({"min_confidence": True}, "min_confidence True: give"),
+        ({"tta": None}, "tta None: not known; known: none, flip"),
+        ({"faces": ""}, "faces '': not known; known: detect, center, none"),
+        ({"precision": "float16"}, "precision 'float16': not known; known: auto, "),
+        ({"detector": ["haar"]}, r"detector \['haar'\]: not known"),
+        ({"ensemble": 5}, "ensemble 5: give text such as 'last5'"),
+        ({"many": "yes"}, "many 'yes': give True or False"),
+        ({"ckpt": None}, "ckpt None: give the name of a folder"),
+        ({"run": None}, "run None: give a name"),
+    ],
+)
+def test_recognizer_checks_every_option_before_it_loads(option, said):
+    with pytest.raises(UserError, match=said):
+        Recognizer(**option)
+
+
+def test_recognizer_says_where_it_is_not_calibrated(trained_run, recognizer):
+    assert recognizer.calibrated and recognizer.calibration_note is None
+    how = {"ckpt": trained_run / "ckpt", "faces": "none"}
+    with Recognizer("r", ensemble="2,4", tta="flip", **how) as other:
+        assert not other.calibrated
+        assert "not calibrated for these 2 checkpoints together with flip" in other.calibration_note
+        assert "--ensemble 2,4 --tta flip --split PublicTest" in other.calibration_note

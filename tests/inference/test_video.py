@@ -1,6 +1,7 @@
-"""predict --video: rows, annotated video, timeline; following between detections; errors."""
+"""predict --video: rows, annotated video, timeline; tracking between detections; errors."""
 
 import csv
+import dataclasses
 import json
 
 import cv2
@@ -11,8 +12,18 @@ from skimage import data
 
 from fer2013_tf import predict
 from fer2013_tf.faces.alignment import Face
-from fer2013_tf.inference import following, video_files, video_prediction
+from fer2013_tf.inference import (
+    annotating,
+    camera,
+    following,
+    predictions,
+    video_files,
+    video_prediction,
+    video_writing,
+)
+from fer2013_tf.utils import outputs
 from fer2013_tf.utils.errors import UserError
+from tests import videos
 
 FRAMES, SIZE, RATE = 24, (320, 240), 25
 ASTRONAUT = cv2.resize(data.astronaut(), (400, 400))
@@ -28,11 +39,8 @@ def frame(number):
 @pytest.fixture(scope="module")
 def video(tmp_path_factory):
     path = tmp_path_factory.mktemp("video") / "walk.mp4"
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"mp4v"), RATE, SIZE)
-    for number in range(FRAMES):
-        writer.write(frame(number)[..., ::-1].copy())
-    writer.release()
-    return path
+    frames = [frame(number) for number in range(FRAMES)]
+    return videos.write(path, videos.steady(RATE, FRAMES), frames=frames, size=SIZE)
 
 
 def words(root, video, *more):
@@ -40,9 +48,9 @@ def words(root, video, *more):
 
 
 def test_predict_video_writes_rows_video_and_timeline(trained_run, video, tmp_path, capsys):
-    outputs = ("--annotate", tmp_path / "out.mp4", "--csv", tmp_path / "f.csv")
-    outputs += ("--timeline", tmp_path / "t.png")
-    assert predict.main(words(trained_run, video, *outputs)) == 0
+    files = ("--annotate", tmp_path / "out.mp4", "--csv", tmp_path / "f.csv")
+    files += ("--timeline", tmp_path / "t.png")
+    assert predict.main(words(trained_run, video, *files)) == 0
     out, err = capsys.readouterr()
     assert "track 1: 0.0 to 0.9 s, 24 frames: " in out and "track 2" not in out
     assert "24 frames of 320x240" in err and "frames per second" in err
@@ -61,6 +69,10 @@ def test_predict_video_writes_rows_video_and_timeline(trained_run, video, tmp_pa
     difference = np.abs(frames[3].astype(int) - frame(3).astype(int)).mean(axis=2)
     assert difference.max() > 100 and np.median(difference) < 10
     assert (tmp_path / "t.png").stat().st_size > 5000
+    assert outputs.made_here(tmp_path / "out.mp4")
+    # Faces are detected in every third frame, and where they do not look as before.
+    assert {row["detected"] for row in rows[::3]} == {"True"}
+    assert sum(row["detected"] == "False" for row in rows) > FRAMES / 2
 
 
 def test_predict_video_with_faces_none_takes_whole_frames(trained_run, video, tmp_path):
@@ -68,30 +80,15 @@ def test_predict_video_with_faces_none_takes_whole_frames(trained_run, video, tm
         predict.main(words(trained_run, video, "--faces", "none", "--csv", tmp_path / "f.csv")) == 0
     )
     rows = list(csv.DictReader((tmp_path / "f.csv").open()))
-    places = {(row["track"], row["left"], row["right"], row["bottom"]) for row in rows}
-    assert len(rows) == FRAMES and places == {("1", "0", "320", "240")}
-
-
-def test_writer_that_lost_frames_raises(trained_run, video, tmp_path, monkeypatch):
-    def lose(writer):
-        while writer._waiting.get() is not None:
-            pass
-
-    monkeypatch.setattr(video_files.Writer, "_encode", lose)
-    with (
-        pytest.raises(UserError, match="out.mp4: of 3 frames 0 could be written"),
-        video_files.open_video(video) as read,
-        video_files.Writer(tmp_path / "out.mp4", read) as writer,
-    ):
-        for number in range(3):
-            writer.add(frame(number))
-    assert list(tmp_path.iterdir()) == []
+    keys = ("track", "left", "right", "bottom", "detected")
+    places = {tuple(row[key] for key in keys) for row in rows}
+    assert len(rows) == FRAMES and places == {("1", "0", "320", "240", "")}
 
 
 def test_predict_video_json_has_an_object_per_face_and_frame(trained_run, video, capsys):
     assert predict.main(words(trained_run, video, "--json", "-", "--smooth", "none")) == 0
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert len(lines) == FRAMES and lines[0]["track"] == 1
+    assert len(lines) == FRAMES and lines[0]["track"] == 1 and lines[0]["detected"] is True
 
 
 def test_predict_video_twice_gives_the_same_rows(trained_run, video, tmp_path):
@@ -100,7 +97,9 @@ def test_predict_video_twice_gives_the_same_rows(trained_run, video, tmp_path):
     assert (tmp_path / "a.csv").read_text() == (tmp_path / "b.csv").read_text()
 
 
-def test_predict_video_stopped_keeps_the_frames_so_far(trained_run, video, tmp_path, monkeypatch):
+def test_predict_video_stopped_keeps_the_frames_so_far(
+    trained_run, video, tmp_path, monkeypatch, capsys
+):
     predict_frame, seen = following.Follower.predict, []
 
     def stopped(self, *arguments):
@@ -110,9 +109,11 @@ def test_predict_video_stopped_keeps_the_frames_so_far(trained_run, video, tmp_p
         return predict_frame(self, *arguments)
 
     monkeypatch.setattr(following.Follower, "predict", stopped)
-    outputs = ("--annotate", tmp_path / "out.mp4", "--csv", tmp_path / "f.csv")
-    outputs += ("--timeline", tmp_path / "t.png")
-    assert predict.main(words(trained_run, video, *outputs)) == 130
+    files = ("--annotate", tmp_path / "out.mp4", "--csv", tmp_path / "f.csv")
+    files += ("--timeline", tmp_path / "t.png")
+    assert predict.main(words(trained_run, video, *files)) == 130
+    out, err = capsys.readouterr()
+    assert "track 1: 0.0 to 0.3 s, 9 frames" in out and "9 frames of 320x240" in err
     assert len((tmp_path / "f.csv").read_text().splitlines()) == 10
     with video_files.open_video(tmp_path / "out.mp4") as written:
         assert len(list(written)) == 9
@@ -120,12 +121,27 @@ def test_predict_video_stopped_keeps_the_frames_so_far(trained_run, video, tmp_p
     assert sorted(path.name for path in tmp_path.iterdir()) == ["f.csv", "out.mp4", "t.png"]
 
 
+def test_predict_damaged_video_writes_what_it_read_and_fails(trained_run, tmp_path, capfd):
+    path = videos.write(tmp_path / "a.mp4", videos.steady(25))
+    videos.damage(path, 0.5)
+    files = ("--annotate", tmp_path / "out.mp4", "--csv", tmp_path / "f.csv", "--faces", "none")
+    assert predict.main(words(trained_run, path, *files)) == 2
+    out, err = capfd.readouterr()
+    (line,) = [line for line in err.splitlines() if line.startswith("error: ")]
+    assert "a.mp4: damaged, " in line and "of 30 frames could be read" in line
+    rows = list(csv.DictReader((tmp_path / "f.csv").open()))
+    assert f"damaged, {len(rows)} of 30" in line and "track 1: " in out
+    assert float(rows[-1]["seconds"]) > 1
+    with video_files.open_video(tmp_path / "out.mp4") as written:
+        assert len(list(written)) == len(rows)
+
+
 @pytest.mark.parametrize(
     ("source", "expected"),
     [
         ("nothing.mp4", "no such file; a camera is named by its number"),
         ("99", "no camera has this number"),
-        ("text.mp4", "not a video OpenCV can read"),
+        ("text.mp4", "not a video FFmpeg can read"),
     ],
 )
 def test_predict_video_of_no_video_fails(
@@ -152,19 +168,25 @@ def test_predict_video_to_an_impossible_file_fails(
 def test_predict_video_never_overwrites_its_input(trained_run, video, capsys):
     before = video.read_bytes()
     assert predict.main(words(trained_run, video, "--annotate", video)) == 2
-    assert "is the input video" in capsys.readouterr().err
+    assert "which is read; name another" in capsys.readouterr().err
     assert video.read_bytes() == before
 
 
 class Camera:
-    """A capture of so many frames without a rate or a size."""
+    """A capture without a rate: of so many frames, those in `failing` fail for some tries."""
 
-    def __init__(self, count):
-        self.left = count
+    def __init__(self, count, failing=()):
+        self.left, self.failing, self.reads = count, set(failing), 0
+
+    def isOpened(self):  # noqa: N802
+        return True
 
     def read(self):
+        self.reads += 1
+        if self.reads in self.failing or not self.left:
+            return False, None
         self.left -= 1
-        return self.left >= 0, frame(0)[..., ::-1].copy()
+        return True, frame(0)[..., ::-1].copy()
 
     def get(self, _):
         return 0.0
@@ -173,8 +195,16 @@ class Camera:
         pass
 
 
+@pytest.fixture
+def plug_in(monkeypatch):
+    """Return a function that makes a capture the only camera; failures are waited for briefly."""
+    for name, seconds in (("FIRST_WAIT", 0.2), ("NEXT_WAIT", 0.1), ("PAUSE", 0.01)):
+        monkeypatch.setattr(camera, name, seconds)
+    return lambda capture: monkeypatch.setattr(cv2, "VideoCapture", lambda *_: capture)
+
+
 def test_predict_camera_is_mirrored_and_shown_until_the_window_closes(
-    trained_run, monkeypatch, capsys
+    trained_run, plug_in, monkeypatch, capsys
 ):
     shown = []
 
@@ -189,8 +219,7 @@ def test_predict_camera_is_mirrored_and_shown_until_the_window_closes(
         def __exit__(self, *_):
             pass
 
-    monkeypatch.setattr(video_files, "opencv", lambda: cv2)
-    monkeypatch.setattr(cv2, "VideoCapture", lambda *_: Camera(200))
+    plug_in(Camera(2000))
     monkeypatch.setattr("fer2013_tf.inference.window.Window", Window)
     assert predict.main(words(trained_run, "0")) == 0
     assert len(shown) == 5 and "5 frames" in capsys.readouterr().err
@@ -198,12 +227,51 @@ def test_predict_camera_is_mirrored_and_shown_until_the_window_closes(
     np.testing.assert_array_equal(shown[0][below, :100], frame(0)[below, ::-1][:, :100])
 
 
-def test_predict_camera_without_a_screen_fails(trained_run, monkeypatch, capsys):
+def test_predict_camera_without_a_screen_fails(trained_run, plug_in, monkeypatch, capsys):
     monkeypatch.delenv("DISPLAY", raising=False)
-    monkeypatch.setattr(cv2, "VideoCapture", lambda *_: Camera(5))
+    plug_in(Camera(5))
     assert predict.main(words(trained_run, "0")) == 2
     assert "no screen to show the camera on" in capsys.readouterr().err
-    assert predict.main(words(trained_run, "0", "--no-window")) == 0
+
+
+def test_predict_camera_that_stops_says_so_after_its_results(trained_run, plug_in, capsys):
+    plug_in(Camera(7))
+    assert predict.main(words(trained_run, "/dev/video0", "--no-window", "--faces", "none")) == 2
+    out, err = capsys.readouterr()
+    assert "track 1: " in out and err.count("error: ") == 1
+    assert "--video /dev/video0: the camera stopped after 7 frames" in err
+
+
+@pytest.mark.parametrize("failing", [(1, 2, 3), (4,), (4, 5, 6)])
+def test_camera_that_fails_is_tried_again(plug_in, failing):
+    plug_in(Camera(5, failing))
+    frames = camera.Camera("0")
+    found = []
+    with pytest.raises(UserError, match="stopped after 5 frames"):
+        for seconds, _ in frames:
+            found.append(seconds)
+    assert len(found) == 5 and found[0] == 0 and found == sorted(found)
+
+
+def test_camera_without_any_frame_says_so(plug_in):
+    plug_in(Camera(0))
+    with pytest.raises(UserError, match="gives no frames"):
+        video_files.open_video("0")
+
+
+def test_camera_is_recorded_at_the_times_its_frames_came(plug_in, monkeypatch, tmp_path):
+    """It names no rate and gives ten frames per second."""
+    ticks = iter(np.arange(0, 100, 0.05))
+    monkeypatch.setattr(camera.time, "monotonic", lambda: next(ticks))
+    plug_in(Camera(6))
+    with (
+        pytest.raises(UserError, match="stopped"),
+        video_files.Video(camera.Camera("0"), live=False) as source,
+        video_writing.Writer(tmp_path / "out.mp4", source) as writer,
+    ):
+        for each in source:
+            writer.add(each)
+    np.testing.assert_allclose(videos.times_of(tmp_path / "out.mp4"), np.arange(6) * 0.1)
 
 
 def test_moved_follows_translation_rotation_and_scale():
@@ -226,31 +294,33 @@ def test_moved_follows_translation_rotation_and_scale():
     np.testing.assert_allclose(still.box, face.box, atol=0.5)
 
 
-class Slow:
-    """A recognizer whose detection takes `cost` seconds of its own clock."""
+class Fake:
+    """A recognizer that finds what `faces_in(frame)` says; detection takes `cost` seconds."""
 
     faces, classes, weights, min_confidence = "detect", ("a", "b"), "none", 0.0
 
-    def __init__(self):
-        self.seconds, self.cost = 0.0, 0.0
+    def __init__(self, faces_in=lambda _: [Face((10.0, 10.0, 30.0, 30.0))]):
+        self.seconds, self.cost, self.faces_in = 0.0, 0.0, faces_in
 
     def detect(self, image, *, search_tiles):
         assert not search_tiles
         self.seconds += self.cost
-        return [Face((10.0, 10.0, 30.0, 30.0))]
+        return self.faces_in(np.asarray(image))
 
     def crop(self, image, face):
         return np.zeros((8, 8), np.uint8)
 
-    def prediction(self, *_):
-        return None
+    def prediction(self, name, number, face, crop, scores, probabilities):
+        return predictions.Prediction(
+            name, number, face, self.classes, scores, probabilities, crop, "none"
+        )
 
     def predict_crops(self, crops):
         return np.zeros((len(crops), 2)), np.full((len(crops), 2), 0.5)
 
 
 def test_follower_on_a_slow_machine_detects_less_often(monkeypatch):
-    slow = Slow()
+    slow = Fake()
     monkeypatch.setattr(following.time, "perf_counter", lambda: slow.seconds)
     follower = following.Follower(slow, rate=25.0)
     slow.cost = 0.2
@@ -261,6 +331,51 @@ def test_follower_on_a_slow_machine_detects_less_often(monkeypatch):
     for number in range(200):
         follower.predict(frame(number % 3), "f")
     assert follower.every == 1
+
+
+HEAD = Face((100.0, 10.0, 230.0, 160.0))
+
+
+def test_a_face_that_has_gone_ends_at_once():
+    """Her head is there, then covered by what is beside it, while nothing else changes."""
+    gone = frame(0).copy()
+    gone[:170, 90:240] = gone[60:230, 5:20].repeat(10, axis=1)
+    follower = following.Follower(
+        Fake(lambda pixels: [HEAD] if (pixels != gone).any() else []), every=100
+    )
+    found = [follower.predict(pixels, "f") for pixels in [frame(0)] * 4 + [gone] * 3]
+    assert [[each.detected for each in of] for of in found] == [
+        *([True], [False], [False], [False]),
+        *([], [], []),
+    ]
+
+
+def test_tracks_end_at_a_cut_and_not_at_a_flash():
+    mirrored, bright = frame(0)[::-1, ::-1], (frame(0) // 2 + 120).astype(np.uint8)
+    follower = following.Follower(Fake(lambda _: [HEAD]), every=3)
+    frames = [frame(n // 4) for n in range(8)] + [bright] + [frame(2)] * 3 + [mirrored] * 3
+    numbers = [[p.number for p in follower.predict(pixels.copy(), "f")] for pixels in frames]
+    assert numbers == [[1]] * 12 + [[2]] * 3
+
+
+def test_a_frame_of_another_size_is_a_cut():
+    follower = following.Follower(Fake(), every=3)
+    for pixels in (frame(0), frame(0)[:200, :300], frame(0)):
+        assert len(follower.predict(pixels.copy(), "f")) == 1
+
+
+@pytest.mark.parametrize(("rate", "every"), [(0.5, 1), (10, 1), (15, 2), (25, 3), (480, 3)])
+def test_faces_are_detected_several_times_a_second(rate, every):
+    assert following.every_of(rate) == every
+
+
+def test_annotate_marks_what_is_tracked():
+    images = []
+    for detected in (True, False, None):
+        made = Fake().prediction("f", 1, HEAD, None, np.zeros(2), np.array([0.9, 0.1]))
+        made = dataclasses.replace(made, detected=detected)
+        images.append(np.asarray(annotating.annotate(Image.fromarray(frame(0)), [made])))
+    assert (images[0] == images[2]).all() and (images[0] != images[1]).any()
 
 
 def test_moments_of_a_long_track_are_averaged():
@@ -279,9 +394,3 @@ def test_longest_leaves_out_short_tracks():
     assert video_prediction._longest({1: track(0, 3), 2: track(1, 2)}) == [1, 2]
     many = {number: track(0, 20 + number) for number in range(1, 10)}
     assert video_prediction._longest(many) == [4, 5, 6, 7, 8, 9]
-
-
-def test_open_video_without_opencv_says_how_to_install_it(monkeypatch):
-    monkeypatch.setitem(__import__("sys").modules, "cv2", None)
-    with pytest.raises(UserError, match=r"opencv-python-headless.*\.\[video\]"):
-        video_files.open_video("x.mp4")

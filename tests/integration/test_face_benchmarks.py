@@ -161,10 +161,10 @@ def test_found_searches_every_version_and_timed_one_image():
     assert set(seen) == {("RGB", detection.SIZE)}
 
 
-def test_peak_mb_is_of_this_process_alone():
+def test_own_peak_is_of_this_process_alone():
     def peak(allocated):
-        code = f"x = b'1' * {allocated}; from benchmarks.baselines import recognition; "
-        line = [sys.executable, "-c", code + "del x; print(recognition.peak_mb())"]
+        code = f"x = b'1' * {allocated}; from benchmarks.lib import memory; "
+        line = [sys.executable, "-c", code + "del x; print(memory.own_peak())"]
         return float(subprocess.check_output(line, cwd=runner.ROOT))
 
     small, large = peak(1), peak(200 * 2**20)

@@ -86,6 +86,9 @@ def test_sigterm_saves_mid_epoch_and_the_rest_is_equal(records_dir, trained_run,
     assert train.main(toy.again(records_dir, tmp_path)) == 0
     toy.assert_equal(toy.weights(trained_run), toy.weights(tmp_path))
     assert [e["step"] for e in run.history()] == [2, 4, 6, 8]
+    # That of all its steps, those before the signal too.
+    whole = run_folder.Run(trained_run / "ckpt", "r").history()
+    assert [e["loss"] for e in run.history()] == [e["loss"] for e in whole]
 
 
 def test_newest_checkpoints_taken_away_are_made_again(records_dir, trained_run, tmp_path):
@@ -118,7 +121,7 @@ def test_a_damaged_newest_checkpoint_is_passed_over(records_dir, trained_run, tm
     damage(run.folder / "model.ckpt-8.data-00000-of-00001")
     assert train.main(toy.again(records_dir, root)) == 0
     said = capsys.readouterr()
-    assert f"note: {run.folder}/model.ckpt-8: cannot be read" in said.err
+    assert f"note: {run.folder}/model.ckpt-8: damaged" in said.err
     assert "going on from step 6 (epoch 3 of 4)" in said.out
     toy.assert_equal(toy.weights(trained_run), toy.weights(root))
     assert [e["step"] for e in run.history()] == [2, 4, 6, 8]

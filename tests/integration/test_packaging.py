@@ -162,7 +162,10 @@ def test_readme_shows_commands():
 
 @pytest.mark.parametrize(("page", "command", "arguments"), CALLS)
 def test_commands_on_pages_are_accepted(page, command, arguments):
-    parser = importlib.import_module(f"fer2013_tf.{command}").parser()
+    module = importlib.import_module(f"fer2013_tf.{command}")
+    if hasattr(module, "__path__"):
+        module = importlib.import_module(f"fer2013_tf.{command}.__main__")
+    parser = module.parser()
     parser.parse_args(shlex.split(arguments, comments=True))
 
 

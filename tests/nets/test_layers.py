@@ -1,4 +1,4 @@
-"""Faster ways to the same numbers: FFT convolution, patch moments, the fused stem, layouts."""
+"""Faster ways to the same numbers: transforms, patches, moments, the fused stem, layouts."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fer2013_tf.nets import layers
-from fer2013_tf.nets.layers import fft_conv, fused_stem, patch_moments
+from fer2013_tf.nets.layers import fft_conv, patch_moments, ways
+from fer2013_tf.nets.layers.geometry import geometry
 from fer2013_tf.utils.tf1 import tf
 
 
@@ -27,56 +28,117 @@ def apart(found, expected):
     return np.sqrt(np.mean((found - expected) ** 2) / np.mean(np.square(expected)))
 
 
-def both_ways(x, kernel, upstream, dtype=tf.float32):
-    """[y, dx, dkernel] of the direct convolution in float32, and of `fft_conv` in dtype."""
+def through(x, kernel, upstream, way, *, layout="NHWC", dtype=tf.float32, **how):
+    """[y, dx, dkernel], float32, of `layers.convolve` made to compute in one way."""
 
-    def direct():
+    def build():
         images, weights = tf.constant(x), tf.constant(kernel)
-        y = tf.nn.conv2d(images, weights, 1, "SAME")
+        context = layers.BuildContext(dtype=dtype, use_fft_conv=True)
+        given = layers.FeatureMap(tf.cast(images, dtype)).to(layout)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(ways, "choose", lambda *_, **__: ways.Way(way, 0.0))
+            y = tf.cast(layers.convolve(given, weights, context=context, **how).nhwc, tf.float32)
         return [y, *tf.gradients(y, [images, weights], tf.constant(upstream))]
 
-    def by_fft():
-        images, weights = tf.constant(x), tf.constant(kernel)
-        moved = tf.cast(tf.transpose(images, [1, 2, 0, 3]), dtype)
-        transformed = fft_conv.transformed_kernel(tf.cast(weights, dtype), *moved.shape[:2])
-        y = fft_conv.conv(moved, transformed, len(kernel))
-        y = tf.transpose(tf.cast(y, tf.float32), [2, 0, 1, 3])
-        return [y, *tf.gradients(y, [images, weights], tf.constant(upstream))]
-
-    return evaluated(direct), evaluated(by_fft)
+    return evaluated(build)
 
 
-@settings(max_examples=25, deadline=None)
+@st.composite
+def convolutions(draw_one):
+    """(sizes and options of a convolution that has at least one pixel of output)."""
+    size, stride = draw_one(st.integers(1, 5)), draw_one(st.integers(1, 3))
+    padding = draw_one(st.sampled_from(["SAME", "VALID", 0, 1, 2]))
+    smallest = 1 if padding == "SAME" else max(1, size - 2 * (padding if padding != "VALID" else 0))
+    sides = st.integers(smallest, 12)
+    return draw_one(sides), draw_one(sides), size, stride, padding
+
+
+@settings(max_examples=40, deadline=None)
 @given(
-    height=st.integers(1, 17),
-    width=st.integers(1, 17),
-    size=st.integers(1, 7),
+    shape=convolutions(),
     n=st.integers(1, 3),
     channels=st.tuples(st.integers(1, 3), st.integers(1, 3)),
+    layout=st.sampled_from(["NHWC", "HWNC"]),
     seed=st.integers(0, 99),
 )
-def test_fft_conv_is_the_convolution(height, width, size, n, channels, seed):
+def test_convolve_is_the_same_in_every_way(shape, n, channels, layout, seed):
+    height, width, size, stride, padding = shape
     inputs, outputs = channels
+    g = geometry(height, width, size, stride=stride, padding=padding)
     x = draw(n, height, width, inputs, seed=seed)
     kernel = draw(size, size, inputs, outputs, seed=seed + 1)
-    upstream = draw(n, height, width, outputs, seed=seed + 2)
-    for expected, found in zip(*both_ways(x, kernel, upstream)):
-        np.testing.assert_allclose(found, expected, atol=2e-5 * (1 + np.abs(expected).max()))
+    upstream = draw(n, g.out_height, g.out_width, outputs, seed=seed + 2)
+    how = {"stride": stride, "padding": padding}
+    direct = through(x, kernel, upstream, ways.DIRECT, layout=layout, **how)
+    others = [ways.PATCHES] if stride > 1 else [ways.PATCHES, ways.TRANSFORM]
+    for way in others:
+        found = through(x, kernel, upstream, way, layout=layout, **how)
+        for one, other in zip(direct, found):
+            np.testing.assert_allclose(other, one, atol=2e-5 * (1 + np.abs(one).max()))
 
 
-def test_fft_conv_rounds_as_its_docstring_says():
-    x, kernel = np.maximum(draw(16, 24, 24, 64), 0), draw(5, 5, 64, 64)
-    upstream = draw(16, 24, 24, 64, seed=1)
-    for dtype, bound in ((tf.float32, 3e-6), (tf.bfloat16, 1e-2)):
-        for expected, found in zip(*both_ways(x, kernel, upstream, dtype)):
-            assert apart(found, expected) < bound
+@pytest.mark.parametrize("side", [2, 6, 24])
+def test_fft_conv_rounds_as_its_docstring_says(side):
+    x, kernel = np.maximum(draw(16, side, side, 64), 0), draw(5 if side > 2 else 3, 5, 64, 64)
+    kernel = kernel[:, : len(kernel)]
+    upstream = draw(16, side, side, 64, seed=1)
+    exact = through(x, kernel, upstream, ways.DIRECT)
+    for dtype, bound in ((tf.float32, 3e-6), (tf.bfloat16, 1.2e-2)):
+        found = through(x, kernel, upstream, ways.TRANSFORM, dtype=dtype)
+        for one, other in zip(exact, found):
+            assert apart(other, one) < bound
 
 
-def test_saving_is_large_where_fft_conv_is_used():
-    assert fft_conv.saving(24, 24, 5, 64, 64) == pytest.approx(4.8, abs=0.1)
-    assert fft_conv.saving(12, 12, 5, 64, 128) == pytest.approx(7.1, abs=0.1)
-    assert fft_conv.saving(48, 48, 5, 1, 64) < 1
-    assert fft_conv.saving(24, 24, 1, 64, 64) < 1
+def test_plan_of_two_by_two_pixels_needs_nine_products():
+    assert fft_conv.plan_of(geometry(2, 2, 3)).products == 9
+    assert fft_conv.plan_of(geometry(2, 2, 3, padding=1)).products == 9
+    assert fft_conv.plan_of(geometry(2, 2, 5)).products > 9
+
+
+def test_convolve_transforms_the_parts_of_a_concatenation_once():
+    with tf.Graph().as_default() as graph:
+        context = layers.BuildContext(use_fft_conv=True)
+        first, second = (layers.FeatureMap(tf.constant(draw(8, 8, 2, 16)), "HWNC") for _ in "ab")
+        kernels = [tf.constant(draw(3, 3, 32, 16)) for _ in range(3)]
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(ways, "choose", lambda *_, **__: ways.Way(ways.TRANSFORM, 0.0))
+            made = [
+                layers.convolve(layers.concat([first, second]), kernel, context=context).nhwc
+                for kernel in kernels
+            ]
+        matrices = fft_conv.plan_of(geometry(8, 8, 3)).images
+        rows = [op for op in graph.get_operations() if op.type == "Const"]
+        shapes = [tuple(op.outputs[0].shape.as_list()) for op in rows]
+        assert shapes.count(matrices[0].shape) == 2
+        with tf.Session(graph=graph) as session:
+            whole = np.concatenate(session.run([first.nhwc, second.nhwc]), axis=-1)
+            direct = [tf.nn.conv2d(whole, kernel, 1, "SAME") for kernel in kernels]
+            for found, expected in zip(*session.run([made, direct])):
+                np.testing.assert_allclose(found, expected, atol=1e-4)
+
+
+def chosen(side, channels, filters, size, *, layout="NHWC", stride=1, **options):
+    with tf.Graph().as_default():
+        context = layers.BuildContext(**{"use_fft_conv": True, **options})
+        g = geometry(side, side, size, stride=stride)
+        how = {"layout": layout, "images": None, "context": context}
+        way = ways.choose(g, channels, filters, **how)
+        assert [choice.way for choice in context.choices] == [way]
+        return way.name
+
+
+def test_choose_takes_the_transform_where_planes_are_small_or_kernels_large():
+    for dtype in (tf.float32, tf.bfloat16):
+        assert chosen(24, 64, 64, 5, dtype=dtype) == ways.TRANSFORM
+        assert chosen(6, 256, 256, 3, dtype=dtype) == ways.TRANSFORM
+        assert chosen(48, 1, 64, 5, dtype=dtype) == ways.DIRECT
+        assert chosen(48, 64, 64, 3, dtype=dtype) == ways.DIRECT
+        assert chosen(3, 256, 512, 3, dtype=dtype, stride=2) == ways.PATCHES
+        assert chosen(12, 64, 128, 1, dtype=dtype, stride=2, layout="HWNC") == ways.PATCHES
+
+
+def test_choose_takes_the_direct_way_where_others_do_not_pay():
+    assert chosen(24, 64, 64, 5, use_fft_conv=False) == ways.DIRECT
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 5])
@@ -105,17 +167,16 @@ def first_block(fused, images, upstream, training):
 
     def build():
         context = layers.BuildContext(bn_momentum=0.5)
-        x = tf.constant(images)
+        # Without a source, each layer is computed on its own.
+        x = layers.from_images(tf.constant(images), context)
+        x = x if fused else layers.FeatureMap(x.tensor)
         with tf.variable_scope("conv1"):
-            if fused:
-                options = {"pool": 3, "stride": 2, "pool_scope": "pool1", "training": training}
-                whole, pooled = fused_stem.conv_norm_relu_pool(x, 4, 5, context=context, **options)
-            else:
-                whole = layers.conv(x, 4, 5, context=context)
-                whole = tf.nn.relu(layers.batch_norm(whole, training=training, context=context))
-                pooled = tf.nn.max_pool2d(whole, 3, 2, "SAME")
-        gradients = tf.gradients(pooled, tf.trainable_variables(), tf.constant(upstream))
-        return [whole, pooled, *gradients], context
+            whole = layers.conv(x, 4, 5, context=context)
+            whole = layers.relu(layers.batch_norm(whole, training=training, context=context))
+        pooled = layers.max_pool(whole, 3, 2)
+        assert (pooled.pending == ()) == fused
+        gradients = tf.gradients(pooled.nhwc, tf.trainable_variables(), tf.constant(upstream))
+        return [whole.nhwc, pooled.nhwc, *gradients], context
 
     with tf.Graph().as_default(), tf.Session() as session:
         results, context = build()
@@ -148,10 +209,11 @@ def test_conv_norm_relu_pool_in_bfloat16_of_images_far_from_zero(training):
         with tf.Graph().as_default(), tf.Session() as session:
             context = layers.BuildContext(dtype=dtype)
             with tf.variable_scope("conv1"):
-                options = {"pool": 3, "stride": 2, "pool_scope": "pool1", "training": training}
-                _, pooled = fused_stem.conv_norm_relu_pool(
-                    tf.constant(images), 16, 5, context=context, **options
+                x = layers.conv(
+                    layers.from_images(tf.constant(images), context), 16, 5, context=context
                 )
+                x = layers.relu(layers.batch_norm(x, training=training, context=context))
+            pooled = layers.max_pool(x, 3, 2).nhwc
             found = {v.op.name.rpartition("/")[2]: v for v in tf.global_variables()}
             upstream = tf.constant(draw(*pooled.shape.as_list(), seed=2), dtype)
             (gradient,) = tf.gradients(pooled, found["kernel"], upstream)
@@ -188,24 +250,97 @@ def test_transpose_layout_moves_values_and_gradients(dtype, channels):
     np.testing.assert_allclose(gradient, upstream.transpose(2, 0, 1, 3), rtol=1e-2)
 
 
-def test_max_pool_is_the_same_in_both_layouts():
+@pytest.mark.parametrize("padding", ["SAME", "VALID", 1])
+@pytest.mark.parametrize("size", [2, 3, 4])
+def test_max_pool_is_the_same_in_both_layouts(padding, size):
+    x = draw(3, 9, 8, 4) - 9
+
+    def build():
+        straight = layers.FeatureMap(tf.constant(x))
+        moved = layers.max_pool(straight.to("HWNC"), size, 2, padding=padding)
+        return layers.max_pool(straight, size, 2, padding=padding).nhwc, moved.nhwc
+
+    straight, moved = evaluated(build)
+    assert np.array_equal(moved, straight)
+    assert straight.max() < 0
+
+
+def test_average_pool_and_global_average_are_the_same_in_both_layouts():
     x = draw(3, 7, 6, 4)
 
     def build():
-        moved = layers.max_pool(tf.constant(x.transpose(1, 2, 0, 3)), 3, 2, layout=layers.HWNC)
-        return layers.max_pool(tf.constant(x), 3, 2), moved
+        straight = layers.FeatureMap(tf.constant(x))
+        maps = straight, straight.to("HWNC")
+        pooled = [layers.average_pool(each, 2, 2).nhwc for each in maps]
+        scaled = [layers.scale_channels(each, tf.constant(draw(3, 4))).nhwc for each in maps]
+        return pooled, scaled, [layers.global_average(each) for each in maps]
 
-    straight, moved = evaluated(build)
-    assert np.array_equal(moved.transpose(2, 0, 1, 3), straight)
+    for straight, moved in evaluated(build):
+        np.testing.assert_allclose(moved, straight, rtol=1e-6, atol=1e-6)
 
 
-def test_layout_for_depends_on_size_and_use_fft_conv():
-    def chosen(*shape, size=5, **options):
-        with tf.Graph().as_default():
-            x = tf.placeholder(tf.float32, shape)
-            return layers.layout_for(x, 64, size, context=layers.BuildContext(**options))
+def test_bias_and_relu_before_a_pool_are_applied_after_it():
+    with tf.Graph().as_default(), tf.Session() as session:
+        x = layers.FeatureMap(tf.constant(draw(2, 6, 6, 3)))
+        y = layers.relu(layers.bias(x, -0.3))
+        pooled = layers.max_pool(y, 2, 2)
+        assert pooled.pending == y.pending
+        expected = tf.nn.max_pool2d(tf.nn.relu(x.tensor - 0.3), 2, 2, "SAME")
+        session.run(tf.global_variables_initializer())
+        found, wanted = session.run([pooled.nhwc, expected])
+        assert np.array_equal(found, wanted)
 
-    assert chosen(None, 24, 24, 64, use_fft_conv=True) == "HWNC"
-    assert chosen(None, 24, 24, 64) == "NHWC"
-    assert chosen(None, 24, 24, 64, size=1, use_fft_conv=True) == "NHWC"
-    assert chosen(None, None, None, 64, use_fft_conv=True) == "NHWC"
+
+@pytest.mark.parametrize("layout", ["NHWC", "HWNC"])
+def test_local_response_is_tensorflows(layout):
+    x = 20 * draw(2, 4, 5, 24)
+
+    def build():
+        found = layers.local_response(layers.FeatureMap(tf.constant(x)).to(layout)).nhwc
+        wanted = tf.nn.lrn(tf.constant(x), depth_radius=4, bias=1.0, alpha=0.001 / 9, beta=0.75)
+        return found, wanted
+
+    found, wanted = evaluated(build)
+    np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-5)
+
+
+def test_batch_norm_of_channels_that_fill_no_register_is_the_same():
+    x, upstream = draw(6, 4, 4, 36), draw(6, 4, 4, 36, seed=1)
+
+    def build():
+        found = []
+        for dtype in (tf.float32, tf.bfloat16):
+            context = layers.BuildContext(bn_momentum=0.5, dtype=dtype)
+            given = tf.cast(tf.constant(x), dtype)
+            with tf.variable_scope(dtype.name):
+                y = layers.batch_norm(layers.FeatureMap(given), training=True, context=context)
+            y = tf.cast(y.nhwc, tf.float32)
+            with tf.control_dependencies(context.updates):
+                moved = [v.read_value() for v in context.statistics]
+            found.append([y, *tf.gradients(y, given, tf.constant(upstream)), *moved])
+        return [[tf.cast(t, tf.float32) for t in each] for each in found]
+
+    exact, rounded = evaluated(build)
+    for one, other in zip(exact, rounded):
+        assert one.shape == other.shape
+        assert apart(other, one) < 2e-2
+
+
+def test_variables_start_from_values_that_other_layers_do_not_change():
+    def first_values(before):
+        def build():
+            tf.set_random_seed(3)
+            for number in range(before):
+                tf.random.uniform([number + 1])
+            with tf.variable_scope("conv1"):
+                context = layers.BuildContext()
+                own = layers.kernel_of([3, 3, 1, 2], layers.CONV, context)
+            with tf.variable_scope("conv2"):
+                return own, layers.kernel_of([3, 3, 1, 2], layers.CONV, context)
+
+        return evaluated(build)
+
+    first, second = first_values(0)
+    assert not np.array_equal(first, second)
+    for one, other in zip((first, second), first_values(5)):
+        assert np.array_equal(one, other)

@@ -36,6 +36,14 @@ def transition(channels=180):
 # Counted from the articles' layer tables: convolutions and dense layers with biases, BN two numbers
 # per channel.
 PARAMETERS = {
+    "vgg_bn": sum(
+        9 * inputs * outputs + 2 * outputs
+        for inputs, outputs in (
+            *((1, 64), (64, 128), (128, 128), (128, 256), (256, 256)),
+            *((256, 512), (512, 512)),
+        )
+    )
+    + dense(512, 7),
     "deepnn": convolution(5, 1, 64)
     + convolution(3, 64, 64)
     + dense(12 * 12 * 64, 384)
@@ -86,6 +94,7 @@ PARAMETERS = {
 }
 # Narrower where the whole net would take minutes to memorize the images.
 SHRUNK = {
+    "vgg_bn": "vgg_bn(stem=16, filters=(16, 32), depth=3, dropout_rate=0.0)",
     "lenet": "lenet(dropout_rates=(0.0, 0.0, 0.0))",
     "blocks": "blocks(filters=(16, 16, 32, 32), dropout_rate=0.0)",
     "model_b": "model_b(units=(128, 64, 32), dropout_rates=(0.0, 0.0, 0.0, 0.0))",
@@ -181,7 +190,7 @@ HEAVY = {"vgg": pytest.mark.slow, "cliquenet": pytest.mark.slow}
 )
 def test_build_train_memorizes_32_images(net, images):
     """With the net's own recipe, except its rate and what keeps a net from memorizing."""
-    name = {"lenet": "article"}.get(net, net)
+    name = {"lenet": "article", "vgg_bn": "article"}.get(net, net)
     recipe = recipes.with_settings(
         recipes.load(name),
         [
@@ -225,8 +234,10 @@ def test_convolve_pads_both_sides_as_torch_at_stride_2():
     """Ones under a kernel of ones: PyTorch's margin is on both sides, TensorFlow's on one."""
     with tf.Graph().as_default(), tf.Session() as session:
         x, kernel = tf.ones([1, 4, 4, 1]), tf.ones([3, 3, 1, 1])
-        torch = session.run(layers.convolve(x, kernel, stride=2, padding=1))[0, :, :, 0]
-        same = session.run(layers.convolve(x, kernel, stride=2))[0, :, :, 0]
+        how = {"stride": 2, "context": layers.BuildContext()}
+        x = layers.FeatureMap(x)
+        torch = session.run(layers.convolve(x, kernel, padding=1, **how).nhwc)[0, :, :, 0]
+        same = session.run(layers.convolve(x, kernel, **how).nhwc)[0, :, :, 0]
     np.testing.assert_array_equal(torch, [[4, 6], [6, 9]])
     np.testing.assert_array_equal(same, [[9, 6], [6, 4]])
 
@@ -246,13 +257,14 @@ def test_clique_computes_stage_2_from_the_other_layers():
         context = layers.BuildContext()
         x = draw.normal(size=(1, 3, 3, 2)).astype(np.float32)
         with tf.variable_scope("clique"):
-            out = cliquenet._clique(tf.constant(x), 3, 1, layer, context)
+            out = cliquenet._clique(layers.FeatureMap(tf.constant(x)), 3, 1, layer, context).nhwc
         session.run(tf.global_variables_initializer())
         kernels = {v.op.name.split("/")[1]: session.run(v) for v in tf.trainable_variables()}
         got = session.run(out)
 
         def conv(image, name):
-            return session.run(layers.convolve(tf.constant(image), tf.constant(kernels[name])))
+            image, kernel = layers.FeatureMap(tf.constant(image)), tf.constant(kernels[name])
+            return session.run(layers.convolve(image, kernel, context=context).nhwc)
 
         first = [conv(x, "input_1")]
         for j in (2, 3):
@@ -276,6 +288,7 @@ def test_clique_computes_stage_2_from_the_other_layers():
         ),
         ("blocks(block_num=6)", 48, "block_num=6; give 1 to 5"),
         ("blocks(kernel_size=6)", 48, "kernel_size=6; give 2 to 5"),
+        ("blocks(pool_stride=5)", 48, "pool_stride=5; give 1 to 4"),
         ("blocks(filters=(8, 8))", 48, "give a number over 0 for each block"),
         ("vgg16", 31, "images of 31x31; give 32 or more"),
     ],
@@ -296,7 +309,8 @@ def test_batch_norm_unfused_equals_fused(training):
             context = layers.BuildContext(bn_momentum=0.7)
             with tf.variable_scope("bn"):
                 fed = tf.constant(x)
-                y = layers.batch_norm(fed, training=training, context=context, fused=fused)
+                maps = layers.FeatureMap(fed)
+                y = layers.batch_norm(maps, training=training, context=context, fused=fused).nhwc
             gradient = tf.gradients(tf.reduce_sum(y**3), fed)[0]
             session.run(tf.global_variables_initializer())
             found = session.run([y, gradient])

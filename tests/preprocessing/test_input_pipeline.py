@@ -117,6 +117,39 @@ def test_equalize_leaves_a_constant_image_constant():
     assert len(np.unique(ours)) == 1
 
 
+def gaussian_blurred(image, sigma):
+    """Blur by the definition; the border is mirrored, its pixels twice."""
+    reach = int(np.ceil(2 * sigma))
+    line = np.exp(-((np.arange(-reach, reach + 1) / sigma) ** 2) / 2)
+    padded = np.pad(image.astype(float), reach, mode="symmetric")
+    for axis in (0, 1):
+        padded = np.apply_along_axis(np.convolve, axis, padded, line / line.sum(), mode="valid")
+    return np.rint(padded)
+
+
+def test_blur_is_fixed_and_comes_before_equalizing():
+    images = np.random.default_rng(5).integers(0, 256, (2, 12, 9)).astype(np.uint8)
+    ours = through(lambda fed: image_ops.blur(fed, 0.7), images)
+    assert ours.dtype == np.uint8 and ours.shape == images.shape
+    for own, image in zip(ours, images):
+        assert np.abs(own.astype(int) - gaussian_blurred(image, 0.7)).max() <= 1  # ties of rounding
+    recipe = toy.recipe("blur=0.7", "equalize=true", "scaling=none")
+    data = {"mean": 0.0, "std": 1.0}
+    both = through(lambda fed: image_ops.prepare(fed, recipe, data), images)
+    np.testing.assert_array_equal(both[..., 0], through(image_ops.equalize, ours))
+
+
+def test_blur_of_color_and_of_images_that_are_too_small():
+    images = np.random.default_rng(5).integers(0, 256, (1, 8, 8, 3)).astype(np.uint8)
+    ours = through(lambda fed: image_ops.blur(fed, 1.0), images)
+    assert ours.shape == images.shape
+    for channel in range(3):
+        expected = gaussian_blurred(images[0, ..., channel], 1.0)
+        assert np.abs(ours[0, ..., channel].astype(int) - expected).max() <= 1
+    with pytest.raises(UserError, match="blur of 5 pixels: wider than images of"):
+        through(lambda fed: image_ops.blur(fed, 5.0), images)
+
+
 @pytest.mark.parametrize("scaling", image_ops.SCALINGS)
 def test_standardize(scaling):
     pixels = np.random.default_rng(3).integers(0, 256, (5, 8, 8, 1)).astype(np.float32)

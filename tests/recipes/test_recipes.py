@@ -102,6 +102,7 @@ def test_with_settings_converts_types():
         ("batch_size=-3", "at least 1"),
         ("equalize=1", "expected bool"),
         ("learning_rate=-1", "not negative"),
+        ("blur=-0.5", "not negative"),
         ("learning_rate=fast", "expected float"),
         ("ema_decay=1.0", "[0, 1)"),
         ("loss=a b", "not of the form"),

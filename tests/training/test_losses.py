@@ -104,6 +104,13 @@ def test_squared_hinge(batch):
     )
 
 
+def test_hinge(batch):
+    logits, labels = batch
+    one_hot = np.eye(7)[labels]
+    expected = np.maximum(0, 1.5 - (2 * one_hot - 1) * logits).sum(axis=1).mean()
+    assert soft("hinge(margin=1.5)", logits, one_hot) == pytest.approx(expected, 1e-5)
+
+
 def test_any_of(batch):
     logits, _ = batch
     targets = np.zeros((16, 7))
@@ -112,7 +119,9 @@ def test_any_of(batch):
     assert soft("max_over_labels", logits, targets) == pytest.approx(expected, 1e-5)
 
 
-@pytest.mark.parametrize("loss", ["softmax", "sigmoid", "squared_hinge", "clipped_weighted"])
+@pytest.mark.parametrize(
+    "loss", ["softmax", "sigmoid", "hinge", "squared_hinge", "clipped_weighted"]
+)
 def test_balanced_weights_make_classes_weigh_the_same(batch, loss):
     logits, labels = batch
     counts = [10, 1, 20, 5, 4, 30, 0]
@@ -136,9 +145,9 @@ def test_every_loss_has_finite_gradients_at_the_extremes():
 def test_refusals(batch):
     with pytest.raises(
         UserError,
-        match="unknown loss 'hinge'; known: clipped_weighted, max_over_labels, sigmoid, softmax, ",
+        match="unknown loss 'l1'; known: clipped_weighted, hinge, max_over_labels, sigmoid, ",
     ):
-        value("hinge", *batch)
+        value("l1", *batch)
     with pytest.raises(UserError, match=r"weights=\(1.0, 2.0\) for 7 classes"):
         value("clipped_weighted(weights=(1.0, 2.0))", *batch)
 

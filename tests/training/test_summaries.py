@@ -52,3 +52,24 @@ def test_the_graph_is_drawn_a_box_a_layer_one_after_the_other(records_dir, preci
     assert skipped <= {*zip(chain, chain[1:]), ("global_step", "seeds")} | {
         ("seeds", layer) for layer in ("input", "fc1", "fc2", "logits")
     }
+
+
+@pytest.mark.parametrize("name", ["resnet18(stages=(8, 8))", "cliquenet", "blocks", "vgg16"])
+def test_every_layer_with_an_image_of_numbers_shows_it(records_dir, name):
+    """Whatever its name: the first layer and the pools too, but no single numbers."""
+    net = train_graph.build_train(
+        records.RecordSet(records_dir), toy.recipe(f"net={name}", "batch_size=2"), seed=0
+    )
+    tags = {
+        node.attr["value"].tensor.string_val[0].decode().split("/")[1]
+        for node in net.graph.as_graph_def().node
+        if "feature_maps" in node.name and node.name.endswith("/tag")
+    }
+    shown = {
+        "resnet18(stages=(8, 8))": {"stem", "pool"},
+        "cliquenet": {"stem", "pool", "clique1", "transition1"},
+        "blocks": {"pool1"},
+        "vgg16": {"block1_conv1", "block1_pool", "block4_pool"},
+    }
+    assert shown[name] <= tags
+    assert not tags & {"logits", "mean", "features", "fc1", "block5_pool"}

@@ -122,7 +122,8 @@ def test_tensorboard_holds_what_is_promised(trained_run):
     histograms = " ".join(tags["histograms"])
     for wanted in ("conv1/kernel", "conv1/gamma", "fc1/moving_mean", "gradients", "activations"):
         assert wanted in histograms
-    assert sum("feature_maps" in tag for tag in tags["images"]) == 3
+    maps = {tag.split("/")[1] for tag in tags["images"] if "feature_maps" in tag}
+    assert maps == {"conv1", "pool1", "conv2", "pool2", "conv3", "pool3"}
     assert any("augmented_input" in tag for tag in tags["images"])
     assert tags["graph"] and any("recipe" in tag for tag in tags["tensors"])
 
@@ -174,6 +175,7 @@ def test_a_recipe_that_does_not_fit_lists_names_and_shapes(records_dir, trained_
     [
         ("scaling=unit", "scaling"),
         ("equalize=true", "equalize"),
+        ("blur=0.7", "blur"),
         ("batch_size=8", "batch_size"),
         ("net.activation=leaky_relu", "net"),
     ],

@@ -147,7 +147,30 @@ def test_add_model_options_defaults():
     parser = argparse.ArgumentParser()
     cli.add_model_options(parser)
     chosen = vars(parser.parse_args([]))
-    assert chosen == {"run": None, "ckpt": "ckpt", "ensemble": None, "tta": "none"}
+    assert chosen == {
+        **{"run": None, "ckpt": "ckpt", "ensemble": None},
+        **{"tta": "none", "device": None},
+    }
+
+
+@pytest.mark.parametrize("asked, then", [(["--device", "cpu"], "-1"), ([], "7")])
+def test_device_is_chosen_before_the_command_runs(monkeypatch, asked, then):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "7")
+    parser = argparse.ArgumentParser()
+    cli.add_device(parser)
+    seen = []
+    cli.main_of(parser, lambda _: seen.append(os.environ["CUDA_VISIBLE_DEVICES"]), asked)
+    assert seen == [then]
+
+
+@pytest.mark.parametrize("text", ["", "0", "1,", "1,x", "-3", "1.5"])
+def test_rows_that_are_no_numbers_are_refused(text, capsys):
+    parser = argparse.ArgumentParser()
+    cli.add_rows(parser, "none")
+    assert parser.parse_args(["--rows", "3, 17"]).rows == [3, 17]
+    with pytest.raises(SystemExit):
+        parser.parse_args([f"--rows={text}"])
+    assert "give numbers from 1, such as 182,3139,3981" in capsys.readouterr().err
 
 
 def test_add_folders_states_purpose_and_default():
@@ -156,3 +179,10 @@ def test_add_folders_states_purpose_and_default():
     assert vars(parser.parse_args([])) == {"records": "tfrecords", "logs": "logs"}
     text = " ".join(parser.format_help().split())
     assert "; events go to DIR/RUN (default: logs)" in text
+
+
+def test_counted_and_command_line():
+    assert [cli.counted(n, "face") for n in (0, 1, 2)] == ["0 faces", "1 face", "2 faces"]
+    line = cli.command_line("make_records", "SOURCE", "--out", "my records")
+    assert line == "python -m fer2013_tf.make_records SOURCE --out 'my records'"
+    assert shlex.split(line)[-1] == "my records" and cli.command_line("runs").endswith(".runs")

@@ -52,3 +52,38 @@ def test_fft_conv_pays_without_amx_and_gpus(monkeypatch):
 
 def test_session_config_allows_growth_on_a_gpu():
     assert devices.session_config().gpu_options.allow_growth
+
+
+def test_use_cpu_hides_every_gpu(monkeypatch):
+    monkeypatch.setenv(devices.VISIBLE, "0,1")
+    devices.use("cpu")
+    assert devices.os.environ[devices.VISIBLE] == "-1"
+
+
+@pytest.mark.parametrize(("visible", "device", "then"), [("", "gpu:1", "1"), ("3,5", "gpu:1", "5")])
+def test_use_gpu_counts_those_that_are_visible(monkeypatch, visible, device, then):
+    from fer2013_tf.utils.tf1 import tf
+
+    monkeypatch.setenv(devices.VISIBLE, visible)
+    monkeypatch.setenv("CUDA_DEVICE_ORDER", "PCI_BUS_ID")
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: [kind])
+    devices.use(device)
+    assert devices.os.environ[devices.VISIBLE] == then
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: [])
+    monkeypatch.setenv(devices.VISIBLE, visible)
+    with pytest.raises(UserError, match=f"--device {device}: TensorFlow finds no such GPU"):
+        devices.use(device)
+
+
+@pytest.mark.parametrize("device", ["gpu", "cuda:0", "gpu:x", "gpu:-1", "0"])
+def test_use_refuses_other_names(monkeypatch, device):
+    monkeypatch.setenv(devices.VISIBLE, "")
+    with pytest.raises(UserError, match=f"--device {device}: give cpu, or gpu:0"):
+        devices.use(device)
+
+
+def test_use_refuses_a_gpu_beyond_the_visible_ones(monkeypatch):
+    monkeypatch.setenv(devices.VISIBLE, "2")
+    monkeypatch.setenv("CUDA_DEVICE_ORDER", "PCI_BUS_ID")
+    with pytest.raises(UserError, match="CUDA_VISIBLE_DEVICES=2 allows 1"):
+        devices.use("gpu:1")

@@ -86,3 +86,24 @@ def test_lock_is_held_once(tmp_path):
         pass
     with files.lock(tmp_path / ".lock", "program", "wait"):
         pass
+
+
+def test_write_atomically_takes_the_longest_names(tmp_path):
+    for name in ("情" * 84 + "abc", "x" * 255, os.fsdecode(b"\xff" * 255)):
+        files.write_atomically(tmp_path / name, "whole")
+        assert (tmp_path / name).read_text() == "whole"
+    assert len(list(tmp_path.iterdir())) == 3
+
+
+def test_write_atomically_writes_to_what_a_link_leads_to(tmp_path):
+    (tmp_path / "link").symlink_to("file")
+    files.write_atomically(tmp_path / "link", "through")
+    assert (tmp_path / "link").is_symlink() and (tmp_path / "file").read_text() == "through"
+
+
+def test_write_atomically_writes_to_a_pipe_and_leaves_it(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    reading = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    files.write_atomically(tmp_path / "pipe", "told")
+    assert os.read(reading, 9) == b"told" and (tmp_path / "pipe").is_fifo()
+    os.close(reading)

@@ -49,7 +49,7 @@ def test_manifest_has_todays_names():
     }
     today = {
         "std": 64.0,
-        "made_with": {"color": False, "split": "train_val"},
+        "made_with": {"color": False, "resplit": "train_val"},
         "source": {"format": "synthetic"},
     }
     assert legacy.manifest(old) == legacy.manifest(today) == today

@@ -46,7 +46,7 @@ def astronaut(tmp_path_factory):
 def address(trained_run):
     """Of a page that predicts with the run "r"."""
     with Recognizer("r", ckpt=trained_run / "ckpt", faces="detect") as recognizer:
-        explainer = gradcam.Explainer(recognizer.members[0])
+        explainer = gradcam.Explainer(recognizer)
         application = server.app(recognizer, explainer, limit_mb=LIMIT_MB, per_minute=6000)
         listener, until = socket.create_server(("127.0.0.1", 0)), threading.Event()
         thread = threading.Thread(target=server.serve, args=(application, listener, until))

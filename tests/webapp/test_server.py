@@ -32,7 +32,7 @@ def recognizer(trained_run):
 class Recording:
     """Stands for a recognizer and keeps the image that it gets."""
 
-    weights, size, classes, members = "none", (48, 48), ("happy", "own"), ()
+    weights, size, classes, calibrated = "none", (48, 48), ("happy", "own"), True
 
     def predict(self, image):
         self.image = image
@@ -77,7 +77,7 @@ def test_api_predict_takes_a_form_or_bytes(recognizer):
 
 
 def test_api_predict_with_explain_gives_gradcam(recognizer):
-    explainer = gradcam.Explainer(recognizer.members[0])
+    explainer = gradcam.Explainer(recognizer)
     page = client(recognizer, explainer)
     (face,) = page.post("/api/predict?explain=1", data=as_bytes(ASTRONAUT)).json["faces"]
     explainer.close()
@@ -88,7 +88,7 @@ def test_api_predict_with_explain_gives_gradcam(recognizer):
 
 def test_api_predict_with_a_gradcam_of_zeros_gives_null(recognizer):
     class Dark:
-        def gradcam(self, crop):
+        def gradcam(self, crop, predicted_class):
             return np.zeros(crop.shape)
 
     sent = client(recognizer, Dark()).post("/api/predict?explain=1", data=as_bytes(ASTRONAUT))

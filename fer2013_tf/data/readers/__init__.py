@@ -6,7 +6,8 @@ A reader module has
     open(path, **options) -> Source
 
 and is found by its name (`--format fer2013_csv` imports `fer2013_tf.data.readers.fer2013_csv`). The
-first line of its docstring says what it reads; error messages quote it.
+first line of its docstring says what it reads; error messages quote it. Modules without `sniff` are
+what readers share.
 """
 
 import hashlib
@@ -21,27 +22,17 @@ from typing import NamedTuple
 
 import numpy as np
 
+from fer2013_tf.data.readers import finding, packed
 from fer2013_tf.faces import alignment, image_io
-from fer2013_tf.utils import constants
+from fer2013_tf.utils import constants, unpacking
 from fer2013_tf.utils.errors import UserError
 
 AUTO = "auto"
+TOGETHER = "together"  # in descriptions: how `stratify` parts identical images
 SEED = 2013  # of the images that become PublicTest where the source names none
 # What make_records calls them, where that differs.
 OPTIONS = {"resize": "size"}
-# Names of splits in lower case, as folders, list files and arrays have them.
-SPLIT_NAMES = {
-    **{split.lower(): split for split in constants.SPLITS},
-    "train": constants.TRAINING,
-    "public": constants.PUBLIC_TEST,
-    "public_test": constants.PUBLIC_TEST,
-    "val": constants.PUBLIC_TEST,
-    "valid": constants.PUBLIC_TEST,
-    "validation": constants.PUBLIC_TEST,
-    "private": constants.PRIVATE_TEST,
-    "private_test": constants.PRIVATE_TEST,
-    "test": constants.PRIVATE_TEST,
-}
+_TABLE = "fer2013_csv"  # the format that reads one file of an archive without unpacking it
 _HELD_OUT_OF = 10
 _BLOCK = 1 << 20
 
@@ -75,36 +66,75 @@ class Source(NamedTuple):
     total: int | None = None  # number of images where it is known beforehand (progress bar)
     # Otherwise, if given: the fraction of the input, 0 to 1, that the newest pass has read so far.
     progress: Callable[[], float] | None = None
+    # Lines that say what was decided while it was opened; they come first in make_records' report.
+    notes: tuple = ()
 
 
 def names():
-    """Return the names of the formats: the modules in this folder."""
-    return sorted(module.name for module in pkgutil.iter_modules(__path__))
+    """Return the names of the formats: the modules in this folder that have a `sniff`."""
+    return sorted(_modules())
+
+
+def _modules():
+    """Return {format: its module}, in alphabetical order."""
+    found = sorted(module.name for module in pkgutil.iter_modules(__path__))
+    modules = {name: importlib.import_module(f"{__name__}.{name}") for name in found}
+    return {name: module for name, module in modules.items() if hasattr(module, "sniff")}
 
 
 def open_source(path, format=AUTO, **options):
     """Open `path` in `format`, or with "auto" in the one format that recognizes it.
 
-    path: None for the synthetic sample. Returns a `Source`. Raises UserError for a missing path,
-    for an unknown format, listing the known ones, and for an option that the format lacks.
+    path: None for the synthetic sample; a file, or a folder that holds one data set; or an archive
+    of these. Returns a `Source`. Raises UserError for a missing path, for an unknown format,
+    listing the known ones, for an option that the format lacks, and for several data sets.
     """
-    if format != AUTO and format not in names():
-        raise UserError(f"unknown format {format!r}; known are {', '.join([AUTO, *names()])}")
-    if path is not None and not Path(path).exists():
+    modules = _modules()
+    if format != AUTO and format not in modules:
+        raise UserError(f"unknown format {format!r}; known are {', '.join([AUTO, *modules])}")
+    if path is None:
+        if format != AUTO and not modules[format].sniff(None):
+            raise UserError(f"format {format} needs a source: name the file or folder to read")
+    elif not Path(path).exists():
         raise UserError(f"{path}: no such file or folder")
-    modules = {name: importlib.import_module(f"{__name__}.{name}") for name in names()}
-    if format == AUTO:
-        format = next((name for name, module in modules.items() if module.sniff(path)), None)
-    elif path is None and not modules[format].sniff(None):
-        raise UserError(f"format {format} needs a source: name the file or folder to read")
-    if format is None:
-        known = [f"{name}: {module.__doc__.splitlines()[0]}" for name, module in modules.items()]
-        raise UserError(f"{path}: in none of the known formats; choose one by --format", known)
-    opener = modules[format].open
+    elif _is_packed(path, format, modules):
+        limit = {"max_unpacked": options.pop("max_unpacked")} if "max_unpacked" in options else {}
+        return packed.open(path, lambda folder: open_source(folder, format, **options), **limit)
+    notes = []
+    if format == AUTO and path is not None and Path(path).is_dir():
+        found, path, notes = finding.find(path, modules)
+        if found == AUTO:
+            return _with_notes(open_source(path, **options), notes)
+        format = found
+    format = format if format != AUTO else _sniffed(path, modules)
+    return _with_notes(_opened(path, format, modules[format].open, options), notes)
+
+
+def _is_packed(path, format, modules):
+    """Return whether `path` is an archive to be unpacked: no CSV of images is in it."""
+    table = modules[_TABLE]
+    if format == _TABLE or not unpacking.is_archive(path):
+        return False
+    return format != AUTO or not table.sniff(path)
+
+
+def _sniffed(path, modules):
+    for name, module in modules.items():
+        if module.sniff(path):
+            return name
+    known = [f"{name}: {module.__doc__.splitlines()[0]}" for name, module in modules.items()]
+    raise UserError(f"{path}: in none of the known formats; choose one by --format", known)
+
+
+def _opened(path, format, opener, options):
     for name in set(options) - set(inspect.signature(opener).parameters):
         option = OPTIONS.get(name, name)
         raise UserError(f"{path}: format {format} has no option --{option.replace('_', '-')}")
     return opener(path, **options)
+
+
+def _with_notes(source, notes):
+    return source._replace(notes=(*source.notes, *notes))
 
 
 class ImageReader:
@@ -160,16 +190,20 @@ def stratify(examples, block_size, splits_of_block, *, moved):
     The images of a class are taken in blocks of `block_size`, in their order;
     splits_of_block(label, block number) returns the splits of one block's images. So every class
     is divided in the same proportions, and an image's split does not depend on those after it.
+    An image that is identical to an earlier one, whatever its label, gets the earlier one's split.
     """
-    seen, blocks = Counter(), {}
+    seen, blocks, splits = Counter(), {}, {}
     for example in examples:
         if isinstance(example, LabeledImage) and example.split in moved:
-            label = example.label
-            block, place = divmod(seen[label], block_size)
-            if place == 0:
-                blocks[label] = splits_of_block(label, block)
-            seen[label] += 1
-            example = example._replace(split=blocks[label][place])
+            digest = hashlib.blake2b(example.pixels.tobytes(), digest_size=16).digest()
+            if digest not in splits:
+                label = example.label
+                block, place = divmod(seen[label], block_size)
+                if place == 0:
+                    blocks[label] = splits_of_block(label, block)
+                seen[label] += 1
+                splits[digest] = blocks[label][place]
+            example = example._replace(split=splits[digest])
         yield example
 
 
@@ -192,6 +226,6 @@ def with_public_test(source, seed):
     """Return a source without PublicTest with one made by `hold_out`; its description says so."""
     splits = f"{source.description['splits']}; of Training one in ten of each class, sampled with "
     splits += f"seed {seed}, is PublicTest"
-    description = {**source.description, "splits": splits}
+    description = {**source.description, "splits": splits, "identical_images": TOGETHER}
     examples = lambda: hold_out(source.examples(), seed)  # noqa: E731
     return source._replace(description=description, examples=examples)

@@ -2,15 +2,19 @@
 
 Reads `fer2013.csv`, `icml_face_data.csv` (names with leading spaces, another order of columns) and
 the challenge's `train.csv` (no Usage: all Training, of which a tenth becomes PublicTest), each
-plain or inside gzip, tar or zip (see archives.py), whatever the file is called. A row is one line;
-fields may be quoted.
+plain or inside gzip, tar or zip (see archives.py), whatever the file is called. Columns may have
+other usual names, such as Label (columns.py). A row is one line; fields may be quoted. Labels are
+FER2013's, as numbers 0 to 6 or names, unless `classes` gives others.
 """
 
+import codecs
 import contextlib
 import csv
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -19,6 +23,9 @@ from fer2013_tf.data.readers import (
     BadRow,
     LabeledImage,
     Source,
+    columns,
+    folder,
+    labels,
     sha256_of,
     with_public_test,
 )
@@ -30,7 +37,10 @@ EXPECTED = "expected a CSV with the columns emotion, pixels and perhaps Usage"
 SIZE = (constants.IMAGE_SIZE,) * 2
 PIXELS = SIZE[0] * SIZE[1]
 _BLOCK = 1 << 20
-_LABELS = {str(label).encode(): label for label in range(len(constants.FER2013))}
+NO_USAGE = "no column Usage"
+_CLASSES = len(constants.FER2013)
+# Rows with one label beyond FER2013's that are a class, not a slip.
+_MANY = 5
 _SPLITS = {split.encode(): split for split in constants.SPLITS}
 
 
@@ -39,63 +49,113 @@ def sniff(path):
     if path is None or not Path(path).is_file():
         return False
     try:
-        return "pixels" in _Table(path, archives.LIMIT).columns()
+        return _has(Table(path, archives.LIMIT).header(), "pixels")
+    except archives.NothingWanted:
+        return False
     except UserError:
         return str(path).lower().endswith(SUFFIXES)
 
 
-def open(path, *, seed=SEED, max_unpacked=archives.LIMIT):
+def open(path, *, seed=SEED, classes=(), max_unpacked=archives.LIMIT):
     """Open a CSV file or an archive that holds one.
 
-    seed: of the tenth that becomes PublicTest where there is no column Usage. max_unpacked: bytes
-    that an archive may unpack to. Raises UserError for a file without a CSV of images; for a
-    damaged one now or while it is read.
+    seed: of the tenth that becomes PublicTest where there is no column Usage. classes: as
+    `labels.class_table` takes them; else FER2013's. max_unpacked: bytes that an archive may unpack
+    to. Raises UserError for a file without a CSV of images; for a damaged one now or while it is
+    read; and for numbers 1 to 7, which are not FER2013's.
     """
     if not Path(path).is_file():
         raise UserError(f"{path}: not a file; {EXPECTED}")
-    table = _Table(path, max_unpacked)
-    columns = table.columns()
-    missing = [name for name in ("emotion", "pixels") if name not in columns]
-    if missing:
-        raise UserError(f"{path}: no column {' and no '.join(missing)}; {EXPECTED}")
-    for name in ("emotion", "pixels", "usage"):
-        if columns.count(name) > 1:
-            raise UserError(f"{path}: more than one column {name}; leave one in")
+    return open_table(Table(path, max_unpacked), seed, classes)
+
+
+def open_table(table, seed, classes=()):
+    """Return the `Source` of a `Table`."""
+    places = table.columns()
+    # Reads all rows once more: without a split their number tells which of FER+'s they are.
+    texts = table.labels() if classes or places.split is None else None
+    found = labels.class_table(texts.elements(), classes, table.path) if classes else None
+    total = None if places.split is not None else texts.total()
     description = {"format": "fer2013_csv", "name": table.path.name, "member": table.member}
-    description["splits"] = "column Usage" if "usage" in columns else "no column Usage"
-    digest, progress = sha256_of([table.path]), lambda: table.progress
-    source = Source(constants.FER2013, description, digest, table.examples, progress=progress)
-    return source if "usage" in columns else with_public_test(source, seed)
+    description["splits"] = NO_USAGE if places.split is None else "column Usage"
+    source = Source(
+        found.classes if found else constants.FER2013,
+        description,
+        table.sha256(),
+        lambda: table.examples(found),
+        total,
+        lambda: table.progress,
+        notes=tuple(found.notes) if found else (),
+    )
+    return source if places.split is not None else with_public_test(source, seed)
 
 
-class _Table:
-    """The CSV in a file: the names of its columns, and passes over its rows."""
+class Places(NamedTuple):
+    """Where a table's columns are."""
+
+    label: int
+    pixels: int
+    split: int | None
+
+
+class Table:
+    """The CSV in a file: its columns, and passes over its rows."""
 
     def __init__(self, path, limit):
         self.path, self._limit = Path(path), limit
         self.member = None  # the CSV's name inside an archive
         self.progress = 0.0  # fraction of the file's bytes that the newest pass has read
 
-    def columns(self):
-        """Return the columns' names in lower case. Raises UserError for an empty file."""
+    def sha256(self):
+        """Return the digest of the file."""
+        return sha256_of([self.path])
+
+    def header(self):
+        """Return the columns' names. Raises UserError for an empty file."""
         with self._lines() as lines:
             return self._header(lines)
 
-    def examples(self):
-        """Yield a `LabeledImage` or a `BadRow` per row."""
+    def columns(self):
+        """Return `Places`. Raises UserError where label or pixels are missing, or there twice."""
+        return self._places(self.header())
+
+    def labels(self):
+        """Return a Counter of the labels as text, read in a pass over all whole rows."""
+        with self._lines() as lines:
+            header = self._header(lines)
+            place, width = self._places(header).label, len(header)
+            return Counter(_label_in(line, place, width) for line in lines)
+
+    def examples(self, classes=None):
+        """Yield a `LabeledImage` or a `BadRow` per row; classes: a `labels.ClassTable`."""
         row = 0
         with self._lines() as lines:
             where = f"{self.path.name}:{self.member}" if self.member else self.path.name
-            check = _Check(self._header(lines), where)
+            header = self._header(lines)
+            label_of = _Given(classes) if classes else _FER2013(self.path)
+            check = _Check(header, self._places(header), label_of, where)
             for row, line in enumerate(lines, start=1):
                 yield check(row, line)
         if not row:
             raise UserError(f"{self.path}: a header and no rows; {EXPECTED}")
+        label_of.finish()
+
+    def _places(self, header):
+        try:
+            found = [columns.find(header, role) for role in ("label", "pixels", "split")]
+        except ValueError as error:
+            raise UserError(f"{self.path}: more than one column {error}; leave one in") from None
+        pairs = zip(("emotion", "pixels"), found)
+        if missing := [name for name, place in pairs if place is None]:
+            raise UserError(f"{self.path}: no column {' and no '.join(missing)}; {EXPECTED}")
+        return Places(*found)
 
     def _header(self, lines):
         line = next(lines, None)
         if line is None:
             raise UserError(f"{self.path}: empty; {EXPECTED}")
+        if line.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            raise UserError(f"{self.path}: UTF-16 text; save it as UTF-8, and {EXPECTED}")
         return _names(line)
 
     @contextlib.contextmanager
@@ -109,9 +169,7 @@ class _Table:
                 with contextlib.closing(self._batches(file, unpacked)) as batches:
                     yield chain.from_iterable(batches)
         except archives.NotThere as error:
-            raise UserError(
-                f"{self.path}: holds {error}; {EXPECTED} (or unpack a tree of images)"
-            ) from None
+            raise archives.NothingWanted(f"{self.path}: holds {error}; {EXPECTED}") from None
         except (*archives.DAMAGE, OSError) as error:
             # bz2 raises an OSError of no number for damaged data; others come from the system.
             if isinstance(error, OSError) and error.errno is not None:
@@ -143,8 +201,16 @@ def _read_ahead(stream):
 
 def _worth(head):
     """Rate a file by its first bytes: 2 a CSV of images, 1 one without Usage, 0 any other."""
-    names = set(_names(_lines_of(head)[0]))
-    return ({"emotion", "pixels"} <= names) * (1 + ("usage" in names))
+    header = _names(_lines_of(head)[0])
+    return (_has(header, "label") and _has(header, "pixels")) * (1 + _has(header, "split"))
+
+
+def _has(header, role):
+    """Return whether a column with a role is there, be it more than once."""
+    try:
+        return columns.find(header, role) is not None
+    except ValueError:
+        return True
 
 
 def _lines_of(data):
@@ -153,12 +219,12 @@ def _lines_of(data):
 
 
 def _names(line):
-    """Return the names in a header, in lower case; none where it is not a line of a CSV."""
+    """Return the names in a header; none where it is not a line of a CSV."""
     try:
-        fields = _fields(line.removeprefix(b"\xef\xbb\xbf"))
+        fields = [] if b"\0" in line else _fields(line.removeprefix(codecs.BOM_UTF8))
     except csv.Error:
         return []
-    return [field.decode("utf-8", "replace").lower() for field in fields]
+    return [field.decode("utf-8", "replace") for field in fields]
 
 
 def _fields(line):
@@ -170,13 +236,82 @@ def _fields(line):
     return [field.strip() for field in line.split(b",")]
 
 
+def _label_in(line, place, width):
+    """Return the text of a line's label; "" where the line is not one of the table's."""
+    try:
+        fields = _fields(line)
+    except csv.Error:
+        return ""
+    return fields[place].decode("utf-8", "replace") if len(fields) == width else ""
+
+
+class _FER2013:
+    """Labels of FER2013: whole numbers 0 to 6 in any spelling, or names."""
+
+    def __init__(self, path):
+        self._path, self._seen = path, Counter()
+        self._labels = {label: label for label in range(_CLASSES)}
+        for label, name in enumerate(constants.FER2013):
+            self._labels |= dict.fromkeys((name, *folder.SYNONYMS[name]), label)
+        self._known = {}
+
+    def __call__(self, field):
+        """Return the label of a field; raises _Unusable."""
+        key = self._known.get(field)
+        if key is None:
+            key = self._known[field] = labels.key_of(field.decode("utf-8", "replace"))
+        self._seen[key] += 1
+        if key in self._labels:
+            return self._labels[key]
+        whole = isinstance(key, int) and key >= _CLASSES
+        more = " (--classes names other classes)" if whole else ""
+        raise _Unusable(f"{_quote(field)}, expected 0 to {_CLASSES - 1}{more}")
+
+    def finish(self):
+        """Raise UserError where the numbers are 1 to 7, or more classes than FER2013's are there.
+
+        These are no rows to leave out: that would shift or drop a class.
+        """
+        # Numbers go on from 6 where they are classes; a 9 alone is something else.
+        more = [_CLASSES]
+        while self._seen[more[-1]] >= _MANY:
+            more.append(more[-1] + 1)
+        more.pop()
+        if not more:
+            return
+        from_1 = more == [_CLASSES] and not self._seen[0]
+        names = constants.FER2013 if from_1 else (*constants.FER2013, "NAME")
+        given = ",".join(f"{n}={name}" for n, name in enumerate(names, start=int(from_1)))
+        raise UserError(
+            f"{self._path}: label {max(more)} is in {self._seen[max(more)]} rows"
+            f"{', and 0 in none' * from_1}, but FER2013's labels are 0 to {_CLASSES - 1}; name the "
+            f"classes of this set, such as --classes {given}"
+        )
+
+
+class _Given:
+    """Labels of a `labels.ClassTable`."""
+
+    def __init__(self, table):
+        self._table = table
+        self._known = {text.encode(): label for text, label in table.labels.items()}
+
+    def __call__(self, field):
+        """Return the label of a field; raises _Unusable."""
+        if field in self._known:
+            return self._known[field]
+        raise _Unusable(self._table.reason(field.decode("utf-8", "replace")))
+
+    def finish(self):
+        """Do nothing: all labels were seen before."""
+
+
 class _Check:
     """Turn a line into a `LabeledImage`, or into a `BadRow` that says what is wrong with it."""
 
-    def __init__(self, columns, where):
-        self._width, self._where = len(columns), where
-        self._label, self._pixels = columns.index("emotion"), columns.index("pixels")
-        self._usage = columns.index("usage") if "usage" in columns else None
+    def __init__(self, header, places, label_of, where):
+        self._header, self._places, self._label_of = header, places, label_of
+        self._where = where
 
     def __call__(self, row, line):
         try:
@@ -185,19 +320,21 @@ class _Check:
             return BadRow(row, self._where, str(error))
 
     def _read(self, line):
-        fields = _fields(line)
-        if len(fields) != self._width:
-            raise _Unusable(f"{len(fields)} fields, expected {self._width}")
-        label = _LABELS.get(fields[self._label])
-        if label is None:
-            raise _Unusable(f"emotion is {_quote(fields[self._label])}, expected 0 to 6")
+        fields, places = _fields(line), self._places
+        if len(fields) != len(self._header):
+            raise _Unusable(f"{len(fields)} fields, expected {len(self._header)}")
+        try:
+            label = self._label_of(fields[places.label])
+        except _Unusable as error:
+            raise _Unusable(f"{self._header[places.label]} is {error}") from None
         split = constants.TRAINING
-        if self._usage is not None:
-            split = _SPLITS.get(fields[self._usage])
+        if places.split is not None:
+            split = _SPLITS.get(fields[places.split])
         if split is None:
+            name, found = self._header[places.split], _quote(fields[places.split])
             expected = ", ".join(constants.SPLITS)
-            raise _Unusable(f"Usage is {_quote(fields[self._usage])}, expected one of {expected}")
-        return _pixels(fields[self._pixels]), label, split
+            raise _Unusable(f"{name} is {found}, expected one of {expected}")
+        return _pixels(fields[places.pixels]), label, split
 
 
 class _Unusable(Exception):

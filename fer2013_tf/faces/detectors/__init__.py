@@ -10,6 +10,7 @@ is downloaded at run time. Measured against each other: docs/detectors.md.
 import importlib.util
 import pkgutil
 
+from fer2013_tf.faces import alignment
 from fer2013_tf.utils.errors import UserError
 
 DEFAULT = "blazeface"
@@ -23,27 +24,33 @@ def names():
 def load(name):
     """Return detect(image of mode L or RGB, *, search_tiles=True) -> [Face], left to right.
 
-    search_tiles: whether to search overlapping tiles of the image too, for small faces. The
-    function is not thread-safe. Raises UserError for an unknown detector, or where the package
-    that it needs is not installed.
+    search_tiles: whether to search overlapping tiles of the image too, for small faces. Boxes are
+    clipped to the image. The function is not thread-safe. Raises UserError for an unknown detector,
+    or where a package that it needs is not installed.
     """
     if name not in names():
         raise UserError(f"--detector {name}: not known; known: {', '.join(names())}")
-    return _module(name).load()
+    find = _module(name).load()
+
+    def detect(image, *, search_tiles=True):
+        faces = find(image, search_tiles=search_tiles)
+        return [alignment.clipped(face, image.size) for face in faces]
+
+    return detect
 
 
 def installed(name=DEFAULT):
-    """Return whether the package that a detector needs is installed, without importing it."""
-    return importlib.util.find_spec(_module(name).MODULE) is not None
+    """Return whether the packages that a detector needs are installed, without importing them."""
+    return all(importlib.util.find_spec(module) for module in _module(name).MODULES)
 
 
 def missing(name):
-    """Return the UserError for a detector whose package is not installed."""
+    """Return the UserError for a detector whose packages are not installed."""
     return UserError(f"--detector {name}: not installed; {how_to_install(name)}")
 
 
 def how_to_install(name=DEFAULT):
-    """Return the command that installs the package of a detector."""
+    """Return the command that installs the packages of a detector."""
     return _module(name).INSTALL
 
 

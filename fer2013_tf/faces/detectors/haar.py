@@ -10,7 +10,7 @@ import numpy as np
 from fer2013_tf.faces import detectors
 from fer2013_tf.faces.alignment import Face
 
-MODULE = "cv2"
+MODULES = ("cv2",)
 INSTALL = 'pip install "opencv-python-headless<5", or in the clone: pip install -e ".[haar]"'
 CASCADE = "haarcascade_frontalface_default.xml"
 SCALE_FACTOR, MIN_NEIGHBORS = 1.3, 5

@@ -24,9 +24,10 @@ class BuildContext:
     statistics: the BN moving means and variances (not trainable).
     weights: every kernel as `Weight`.
     dtype: format of activations and products, float32 or bfloat16; variables are float32.
-    use_fft_conv: whether convolutions may be computed by Fourier transforms (see fft_conv.py).
+    use_fft_conv: whether convolutions may be computed otherwise than directly (see ways.py).
     fixed: whether the variables seldom change, as in evaluation; `cached` then works.
     refresh_ops: ops to run after each change of the variables, where `fixed`.
+    choices: how each convolution is computed, see ways.py.
     frozen: patterns of names of variables that are not trained; BN there uses its statistics.
     """
 
@@ -42,7 +43,8 @@ class BuildContext:
     ):
         self.bn_momentum, self.dtype, self.use_fft_conv = bn_momentum, dtype, use_fft_conv
         self.updates, self.statistics, self.weights, self.refresh_ops = [], [], [], []
-        self._seed, self._seeds_made, self._fixed, self._frozen = dropout_seed, 0, fixed, frozen
+        self.fixed, self.choices = fixed, []
+        self._seed, self._seeds_made, self._frozen = dropout_seed, 0, frozen
 
     @property
     def freezes(self):
@@ -58,7 +60,7 @@ class BuildContext:
 
         Where the variables are fixed, it is computed by `refresh_ops` only.
         """
-        if not self._fixed:
+        if not self.fixed:
             return value
         # In no collection: it is no part of a checkpoint.
         cache = tf.Variable(

@@ -1,6 +1,6 @@
 """Convolution by discrete Fourier transforms, all in real matrix products.
 
-A SAME convolution of stride 1 multiplies every pixel with every tap of the kernel. The transforms
+A convolution of stride 1 multiplies every pixel with every tap of the kernel. The transforms
 of image and kernel need only one product per frequency. For 5x5 kernels that is 5 to 7 times less
 arithmetic, transforms included, and all of it is matrix products, which oneDNN computes fastest.
 
@@ -9,7 +9,7 @@ one matrix product from the left. Two choices keep the arithmetic real and small
 
 - Along the height the frequencies are odd multiples of pi / L (the transform of a sequence that
   changes sign as it wraps around). None of them is its own mirror image, so that the L real numbers
-  of a column become L/2 complex ones, of equal standing. L = height + size // 2 (made even) keeps
+  of a column become L/2 complex ones, of equal standing. L is large enough (and even) to keep
   pixels that wrap around away from those that are used.
 - A complex product (a + ib)(c + id) is three real ones (Gauss): T1 = (a + b) c, T2 = a (d - c),
   T3 = b (c + d); its parts are T1 - T3 and T1 + T2. The sums are rows of the transform matrices.
@@ -19,59 +19,159 @@ The three products of one frequency are called T1, T2, T3 below; an axis of 3 co
 """
 
 import functools
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from fer2013_tf.utils.tf1 import tf
 
-
-def saving(height, width, size, inputs, outputs):
-    """Return the factor by which `conv` needs fewer multiplications, forward, in large batches."""
-    rows, columns = _lengths(height, width, size)
-    direct = height * width * size**2 * inputs * outputs
-    products = 1.5 * rows * columns * inputs * outputs
-    per_channel = rows * height * width + rows * 3 * columns * width
-    return direct / (products + per_channel * (inputs + outputs))
+# Both steps in one may take so many times their multiply-adds.
+ONE_STEP = 2.0
 
 
-def transformed_kernel(kernel, height, width):
-    """Return the transform [products, c, d] of a kernel [size, size, c, d], as `conv` takes it.
+class Plan(NamedTuple):
+    """Matrices of one convolution, each applied in one step or in two (rows, then columns)."""
 
-    height, width: of the images that will be convolved.
+    products: int  # of matrices [n, c] and [c, d], one per frequency and part
+    images: tuple
+    kernel: tuple
+    output: tuple
+
+    def multiply_adds(self):
+        """Return those of the images' transform, the kernel's and the output's, per channel."""
+        return tuple(map(_multiply_adds, (self.images, self.kernel, self.output)))
+
+
+class Work(NamedTuple):
+    """Multiply-adds of `conv`, forward."""
+
+    products: int  # per image, of the frequencies
+    transforms: int  # per image, of the input and the output
+    of_kernel: int  # per batch, of the kernel
+
+
+def work(g, inputs, outputs):
+    """Return the `Work` of the convolution of a `Geometry` with stride 1."""
+    plan = plan_of(g)
+    of_images, of_kernel, of_output = plan.multiply_adds()
+    return Work(
+        products=plan.products * inputs * outputs,
+        transforms=of_images * inputs + of_output * outputs,
+        of_kernel=of_kernel * inputs * outputs,
+    )
+
+
+def transformed_kernel(kernel, g):
+    """Return the transform [products, c, d] of a kernel [size, size, c, d], as `conv` takes it."""
+    _, _, inputs, outputs = kernel.shape.as_list()
+    plan = plan_of(g)
+    return tf.reshape(_apply(plan.kernel, kernel), [plan.products, inputs, outputs])
+
+
+def transformed_images(x, g):
+    """Return the transform [products, n, c] of x [h, w, n, c], as `conv` takes it."""
+    plan = plan_of(g)
+    return tf.reshape(_apply(plan.images, x), [plan.products, -1, x.shape[-1]])
+
+
+def conv(images, kernel, g, n):
+    """Return the convolution, stride 1, of images [h, w, n, c]: [h', w', n, d].
+
+    images: after `transformed_images`, kernel: after `transformed_kernel`; float32 or bfloat16, the
+    same for both. g: the `Geometry`. n: number of images, None where it is not known. The result
+    differs from `tf.nn.conv2d` by rounding only: about 1e-6 of its size in float32, 0.7 to
+    1 % in bfloat16 (direct: 0.3 %).
     """
-    size, _, inputs, outputs = kernel.shape.as_list()
-    transformed = _transformed(kernel, *_forward_kernel(height, width, size))
-    return tf.reshape(transformed, [-1, inputs, outputs])
+    result = _apply(plan_of(g).output, tf.matmul(images, kernel))
+    return tf.reshape(result, [g.out_height, g.out_width, n or -1, kernel.shape[-1]])
 
 
-def conv(x, transformed, size):
-    """Return the SAME convolution, stride 1, of x [h, w, n, c]: [h, w, n, d].
+def _apply(steps, x):
+    """Return the product of a plan's matrix, or matrices, with x: [rows, everything else]."""
+    if len(steps) == 1:
+        return _product(steps[0], x)
+    if isinstance(steps, _RowsFirst):
+        return _on_columns(steps.columns, _product(steps.rows, x), len(steps.rows) // 2)
+    return _product(steps.rows, _on_columns(steps.columns, x, steps.rows.shape[1] // 2))
 
-    transformed: a kernel [size, size, c, d] after `transformed_kernel`. float32 or bfloat16, the
-    same for both. The result differs from `tf.nn.conv2d` by rounding only: about 1e-6 of its size
-    in float32, 0.7 % in bfloat16 (direct: 0.3 %).
+
+class _RowsFirst(NamedTuple):
+    """The matrix [2 frequencies, h] of rows, then [p, 2 w] of the columns of each frequency."""
+
+    rows: Any
+    columns: Any
+
+
+class _ColumnsFirst(NamedTuple):
+    """The matrix [2 w, p] of the columns of each frequency, then [h, 2 frequencies] of rows."""
+
+    columns: Any
+    rows: Any
+
+
+def _multiply_adds(steps):
+    if len(steps) == 1:
+        return steps[0].size
+    if isinstance(steps, _RowsFirst):
+        (p, two_w), (rows, height) = steps.columns.shape, steps.rows.shape
+        return rows * height * (two_w // 2) + rows // 2 * p * two_w
+    (two_w, p), (height, rows) = steps.columns.shape, steps.rows.shape
+    return rows // 2 * p * two_w + rows * height * (two_w // 2)
+
+
+def _in_one_step(steps):
+    """Return (the product of both matrices,) where that is hardly more work, else the two.
+
+    One step reads and writes memory once.
     """
-    height, width, n, inputs = x.shape.as_list()
-    count, _, outputs = transformed.shape.as_list()
-    images = _transformed(x, *_forward(height, width, size))
-    products = tf.matmul(tf.reshape(images, [count, -1, inputs]), transformed)
-    of_rows, of_columns = _backward(height, width, size)
-    result = _on_rows(of_rows, _on_columns(of_columns, products, of_rows.shape[1] // 2))
-    return tf.reshape(result, [height, width, -1 if n is None else n, outputs])
+    frequencies = (len(steps.rows) if isinstance(steps, _RowsFirst) else steps.rows.shape[1]) // 2
+    if isinstance(steps, _RowsFirst):
+        rows = steps.rows.reshape(frequencies, 2, -1)
+        columns = steps.columns.reshape(len(steps.columns), 2, -1)
+        joined = np.einsum("fah,paw->fphw", rows, columns)
+        joined = joined.reshape(frequencies * len(steps.columns), -1)
+    else:
+        rows = steps.rows.reshape(-1, frequencies, 2)
+        columns = steps.columns.reshape(2, -1, steps.columns.shape[1])
+        joined = np.einsum("hfa,awp->hwfp", rows, columns)
+        joined = joined.reshape(-1, frequencies * steps.columns.shape[1])
+    return (joined,) if joined.size <= ONE_STEP * _multiply_adds(steps) else steps
 
 
-def _lengths(height, width, size):
-    """Return the lengths (rows, columns) of the two transforms."""
-    rows = height + size // 2
-    return rows + rows % 2, width + size // 2
+@functools.lru_cache(maxsize=64)
+def plan_of(g):
+    """Return the `Plan` of a `Geometry`."""
+    if (g.height, g.width, g.size, g.top, g.left) == (2, 2, 3, 1, 1) and g.out_pixels == 4:
+        return _plan_of_two_by_two()
+    rows, columns = _lengths(g)
+    steps = _forward(g), _forward_kernel(g), _backward(g)
+    return Plan(rows // 2 * 3 * columns, *map(_in_one_step, steps))
 
 
-def _transformed(x, of_rows, of_columns):
-    """Return the transform [row frequency, 3 columns, everything else] of x [h, w, ...]."""
-    return _on_columns(of_columns, _on_rows(of_rows, x), len(of_rows) // 2)
+def _plan_of_two_by_two():
+    """Return the plan of a 3x3 SAME convolution of 2x2 pixels: 9 products instead of 18.
+
+    Along one axis y0 = w1 x0 + w2 x1 and y1 = w0 x0 + w1 x1. With P0 = w1 (x0 + x1),
+    P1 = (w2 - w1) x1 and P2 = (w0 - w1) x0 that is y0 = P0 + P1, y1 = P0 + P2 (Karatsuba's trick).
+    """
+    images = np.array([[1, 1], [0, 1], [1, 0]])
+    kernel = np.array([[0, 1, 0], [0, -1, 1], [1, -1, 0]])
+    output = np.array([[1, 1, 0], [1, 0, 1]])
+    return Plan(9, *((np.kron(each, each).astype(float),) for each in (images, kernel, output)))
 
 
-def _on_rows(matrix, x):
+def _lengths(g):
+    """Return the lengths (rows, columns) of the two transforms.
+
+    Windows reach from -top to out_height + size - 2 - top: neither end may wrap around onto a pixel
+    of the image.
+    """
+    rows = max(g.height + g.top, g.out_height + g.size - 1 - g.top, g.height)
+    columns = max(g.width + g.left, g.out_width + g.size - 1 - g.left, g.width)
+    return rows + rows % 2, columns
+
+
+def _product(matrix, x):
     """Return matrix [r, h] times x [h, ...]: [r, everything else]."""
     return tf.matmul(tf.constant(matrix, x.dtype), tf.reshape(x, [matrix.shape[1], -1]))
 
@@ -106,33 +206,30 @@ def _interleaved(*matrices):
     return np.stack(matrices, axis=1).reshape(-1, matrices[0].shape[1])
 
 
-@functools.lru_cache(maxsize=32)
-def _forward(height, width, size):
-    """Return matrices that transform images: [rows, height], [3 columns, 2 width]."""
-    rows, columns = _lengths(height, width, size)
-    of_rows = _parts(np.exp(-np.outer(_row_frequencies(rows), np.arange(height))))
-    a, b = _complex_parts(np.exp(-np.outer(_column_frequencies(columns), np.arange(width))))
-    return of_rows, _interleaved(a + b, a, b)
+def _forward(g):
+    """Return the matrices that transform images: [rows, height], [3 columns, 2 width]."""
+    rows, columns = _lengths(g)
+    of_rows = _parts(np.exp(-np.outer(_row_frequencies(rows), np.arange(g.height))))
+    a, b = _complex_parts(np.exp(-np.outer(_column_frequencies(columns), np.arange(g.width))))
+    return _RowsFirst(of_rows, _interleaved(a + b, a, b))
 
 
-@functools.lru_cache(maxsize=32)
-def _forward_kernel(height, width, size):
-    """Return matrices that transform kernels: [rows, size], [3 columns, 2 size]."""
-    rows, columns = _lengths(height, width, size)
-    taps = np.arange(size) - (size - 1) // 2
-    of_rows = _parts(np.exp(np.outer(_row_frequencies(rows), taps)))
-    c, d = _complex_parts(np.exp(np.outer(_column_frequencies(columns), taps)))
-    return of_rows, _interleaved(c, d - c, c + d)
+def _forward_kernel(g):
+    """Return the matrices that transform kernels: [rows, size], [3 columns, 2 size]."""
+    rows, columns = _lengths(g)
+    taps = np.arange(g.size)
+    of_rows = _parts(np.exp(np.outer(_row_frequencies(rows), taps - g.top)))
+    c, d = _complex_parts(np.exp(np.outer(_column_frequencies(columns), taps - g.left)))
+    return _RowsFirst(of_rows, _interleaved(c, d - c, c + d))
 
 
-@functools.lru_cache(maxsize=32)
-def _backward(height, width, size):
-    """Return (of_rows [height, rows], of_columns [2 width, 3 columns]), back from products."""
-    rows, columns = _lengths(height, width, size)
-    e = np.exp(np.outer(np.arange(width), _column_frequencies(columns))) / columns
+def _backward(g):
+    """Return the matrices back from products: [2 width', 3 columns], [height', rows]."""
+    rows, columns = _lengths(g)
+    e = np.exp(np.outer(np.arange(g.out_width), _column_frequencies(columns))) / columns
     real = np.stack([e.real - e.imag, -e.imag, -e.real], axis=-1)
     imaginary = np.stack([e.real + e.imag, e.real, -e.imag], axis=-1)
-    of_columns = np.concatenate([real, imaginary]).reshape(2 * width, 3 * columns)
-    e = np.exp(np.outer(np.arange(height), _row_frequencies(rows))) * 2 / rows
-    of_rows = np.stack([e.real, -e.imag], axis=-1).reshape(height, rows)
-    return of_rows, of_columns
+    of_columns = np.concatenate([real, imaginary]).reshape(2 * g.out_width, 3 * columns)
+    e = np.exp(np.outer(np.arange(g.out_height), _row_frequencies(rows))) * 2 / rows
+    of_rows = np.stack([e.real, -e.imag], axis=-1).reshape(g.out_height, rows)
+    return _ColumnsFirst(of_columns, of_rows)

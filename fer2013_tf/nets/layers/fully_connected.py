@@ -8,7 +8,7 @@ from fer2013_tf.utils.tf1 import tf
 def dense(x, units, *, context, kind=constants.DENSE, initializer=None):
     """Return the product, without bias, of x [n, c] with a new kernel: [n, units]."""
     kernel = initializers.kernel_of([x.shape[-1], units], kind, context, initializer)
-    return tf.matmul(x, initializers.cast_kernel(x, kernel, context))
+    return tf.matmul(x, initializers.cast_kernel(kernel, context))
 
 
 def dense_as_torch(x, units, *, context, kind=constants.DENSE):

@@ -10,37 +10,99 @@ time. So it is written once and read as seldom as possible:
   elements: a maximum commutes with adding a constant to all elements and with a ReLU.
 """
 
-from fer2013_tf.nets.layers import initializers, normalization, patch_moments
-from fer2013_tf.utils import constants
-from fer2013_tf.utils.tf1 import tf
+from fer2013_tf.nets.layers import normalization, patch_moments, ways
+from fer2013_tf.nets.layers.feature_map import FeatureMap
+from fer2013_tf.nets.layers.geometry import geometry
+from fer2013_tf.utils.tf1 import custom_gradient, tf
 
 
-def conv_norm_relu_pool(images, filters, size, *, pool, stride, pool_scope, training, context):
-    """Return (output before the pool [n, h, w, filters], pooled) of images float32 [n, h, w, 1].
+class GrayImages:
+    """Source of a FeatureMap: the images that a net is given, float32 [n, h, w, 1]."""
 
-    Both are of context.dtype. The variables are those of `layers.conv` and `layers.batch_norm` in
-    one variable scope. pool_scope: full name of the pool's name scope.
+    def __init__(self, images):
+        self.images = images
+
+
+def from_images(images, context):
+    """Return the images that a net is given, float32 [n, h, w, c], as a FeatureMap.
+
+    Its numbers are of context.dtype.
     """
-    kernel = initializers.kernel_of([size, size, 1, filters], constants.CONV, context)
-    norm = normalization.Norm(filters, context)
-    if training:
-        mean, variance, count = patch_moments.of_gray_conv(images, kernel)
-        context.updates += norm.update_ops(mean, variance * (count / (count - 1)))
-    else:
-        mean, variance = norm.mean, norm.variance
-    scale = norm.gamma * tf.math.rsqrt(variance + normalization.EPSILON)
-    folded, offset = map(context.cached, (kernel * scale, norm.beta - mean * scale))
-    padding = "SAME"
-    if context.dtype != tf.float32:
-        images, offset = _centered(images, folded, offset)
-        padding = "VALID"
-    parts = [tf.cast(part, context.dtype) for part in (images, folded, offset)]
-    window = {"ksize": [1, pool, pool, 1], "strides": [1, stride, stride, 1], "padding": "SAME"}
-    scope = tf.get_default_graph().get_name_scope()
-    # So TensorBoard shows the function's output in the pool's box.
-    with tf.name_scope(f"{pool_scope}/"):
-        pooled = _conv_relu_pool(*parts, padding, window, scope)
-    return _conv_relu(*parts, padding), pooled
+    source = GrayImages(images) if images.shape[-1] == 1 else None
+    shape = images.shape.as_list()
+    return FeatureMap(lambda: tf.cast(images, context.dtype), shape=shape, source=source)
+
+
+def fits(x, kernel, stride, padding, context):
+    """Return whether `conv` takes a FeatureMap and a convolution: SAME, of gray images."""
+    known = isinstance(x.source, GrayImages) and None not in x.shape[1:3]
+    same = padding == "SAME" or 2 * padding + 1 == kernel.shape[0] if padding != "VALID" else False
+    return known and same and stride == 1 and not x.pending and not context.freezes
+
+
+def conv(x, kernel, context):
+    """Return the SAME convolution of gray images: a FeatureMap that BN and a pool can fuse with."""
+    images = x.source.images
+    n, height, width, _ = x.shape
+    g = geometry(height, width, kernel.shape[0])
+    expected = ways.direct(g, 1, kernel.shape[-1], n or ways.USUAL_BATCH, context)
+    ways.note(g, 1, kernel.shape[-1], ways.Way(ways.FUSED, expected), context)
+
+    def raw():
+        cast = tf.cast(images, context.dtype), context.cached(tf.cast(kernel, context.dtype))
+        return tf.nn.conv2d(*cast, 1, "SAME")
+
+    return _of_images(images, kernel, raw, _Convolved(images, kernel, context))
+
+
+def _of_images(images, kernel, raw, source):
+    shape = [*images.shape.as_list()[:3], kernel.shape[-1]]
+    return FeatureMap(raw, shape=shape, source=source)
+
+
+class _Convolved:
+    """Source of a FeatureMap: a convolution of gray images."""
+
+    def __init__(self, images, kernel, context):
+        self._images, self._kernel, self._context = images, kernel, context
+
+    def batch_norm(self, norm, *, training):
+        """Return the FeatureMap after batch normalization with the variables `norm`."""
+        context = self._context
+        if training:
+            mean, variance, count = patch_moments.of_gray_conv(self._images, self._kernel)
+            context.updates += norm.update_ops(mean, variance * (count / (count - 1)))
+        else:
+            mean, variance = norm.mean, norm.variance
+        scale = norm.gamma * tf.math.rsqrt(variance + normalization.EPSILON)
+        folded, offset = map(context.cached, (self._kernel * scale, norm.beta - mean * scale))
+        images, padding = self._images, "SAME"
+        if context.dtype != tf.float32:
+            images, offset = _centered(images, folded, offset)
+            padding = "VALID"
+        parts = [tf.cast(part, context.dtype) for part in (images, folded, offset)]
+        source = _Normalized(parts, padding)
+        return _of_images(self._images, self._kernel, source.convolved, source)
+
+
+class _Normalized:
+    """Source of a FeatureMap: a convolution of gray images after batch normalization."""
+
+    def __init__(self, parts, padding):
+        self._parts, self._padding = parts, padding
+        self._scope = tf.get_default_graph().get_name_scope()
+
+    def convolved(self):
+        """Return the tensor [n, h, w, filters]."""
+        images, kernel, offset = self._parts
+        return tf.nn.bias_add(tf.nn.conv2d(images, kernel, 1, self._padding), offset)
+
+    def relu_max_pool(self, size, stride, padding):
+        """Return the tensor after ReLU and max-pool."""
+        window = {"ksize": [1, size, size, 1], "strides": [1, stride, stride, 1]}
+        return _conv_relu_pool(
+            *self._parts, self._padding, {**window, "padding": padding}, self._scope
+        )
 
 
 def _centered(images, kernel, offset):
@@ -63,7 +125,7 @@ def _conv_relu(images, kernel, offset, padding):
 
 
 def _conv_relu_pool(images, kernel, offset, padding, window, conv_scope):
-    @tf.custom_gradient
+    @custom_gradient
     def forward(kernel, offset):
         with tf.name_scope(f"{conv_scope}/"):
             before_pool = _conv_relu(images, kernel, offset, padding)

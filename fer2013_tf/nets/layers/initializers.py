@@ -1,6 +1,9 @@
 """Variables of layers and their initial values."""
 
+import zlib
+
 from fer2013_tf.nets.layers import build_context
+from fer2013_tf.nets.layers.feature_map import FeatureMap
 from fer2013_tf.utils.tf1 import tf
 
 WEIGHT_STDDEV = 0.05
@@ -8,7 +11,17 @@ BIAS = 0.1
 
 
 def variable(name, shape, initializer, trainable=True):
-    """Make a float32 variable in the current variable scope. Return it."""
+    """Make a float32 variable in the current variable scope. Return it.
+
+    Random initial values depend on the graph's seed and the variable's name alone: not on which
+    operations were made before, and so not on how layers are computed.
+    """
+    full_name = f"{tf.get_variable_scope().name}/{name}"
+    config = initializer.get_config()
+    if "seed" in config:
+        seed = zlib.crc32(full_name.encode()) % 2**31
+        del config["dtype"]  # deprecated; it is float32 anyway
+        initializer = type(initializer)(**{**config, "seed": seed})
     return tf.get_variable(
         name, shape, tf.float32, initializer, trainable=trainable, use_resource=True
     )
@@ -34,6 +47,11 @@ def fan_in_uniform():
     return tf.variance_scaling_initializer(1 / 3, "fan_in", "uniform")
 
 
+def he_normal():
+    """Return an initializer: normal, with the variance 2 / inputs (He et al. 2015)."""
+    return tf.variance_scaling_initializer(2.0, "fan_in", "untruncated_normal")
+
+
 def fan_in_bounds(inputs):
     """Return PyTorch's (low, high) for the initial biases of a layer: within 1 / sqrt(inputs)."""
     return -(inputs**-0.5), inputs**-0.5
@@ -50,7 +68,7 @@ def kernel_of(shape, kind, context, initializer=None):
 
 
 def bias(x, initial=BIAS):
-    """Return x [..., channels] plus a new bias per channel.
+    """Return x, a FeatureMap or a tensor [..., channels], plus a new bias per channel.
 
     initial: a number, or (low, high) of a uniform distribution.
     """
@@ -58,10 +76,16 @@ def bias(x, initial=BIAS):
         initializer = tf.random_uniform_initializer(*initial)
     else:
         initializer = tf.constant_initializer(initial)
-    own = variable("bias", [x.shape[-1]], initializer)
-    return tf.nn.bias_add(x, tf.cast(own, x.dtype))
+    is_map = isinstance(x, FeatureMap)
+    own = variable("bias", [x.channels if is_map else x.shape[-1]], initializer)
+
+    def add(tensor):
+        return tf.nn.bias_add(tensor, tf.cast(own, tensor.dtype))
+
+    return x.later(add) if is_map else add(x)
 
 
-def cast_kernel(x, kernel, context):
-    """Return the kernel in x's dtype, cached where the variables are fixed."""
-    return kernel if kernel.dtype == x.dtype else context.cached(tf.cast(kernel, x.dtype))
+def cast_kernel(kernel, context):
+    """Return the kernel in context.dtype, cached where the variables are fixed."""
+    same = kernel.dtype == context.dtype
+    return kernel if same else context.cached(tf.cast(kernel, context.dtype))
