@@ -57,7 +57,9 @@ def test_predict_video_writes_rows_video_and_timeline(trained_run, video, tmp_pa
     rows = list(csv.DictReader((tmp_path / "f.csv").open()))
     assert [int(row["frame"]) for row in rows] == list(range(FRAMES))
     assert float(rows[10]["seconds"]) == pytest.approx(0.4)
-    assert sum(float(rows[5][key]) for key in rows[5] if key.startswith("p_")) == pytest.approx(1, abs=5e-6)
+    assert sum(float(rows[5][key]) for key in rows[5] if key.startswith("p_")) == pytest.approx(
+        1, abs=5e-6
+    )
     # Her face goes right and down as the image does, between detections too.
     lefts = [int(row["left"]) for row in rows]
     assert lefts[20] - lefts[0] == pytest.approx(40, abs=6)
