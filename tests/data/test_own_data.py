@@ -243,7 +243,7 @@ def test_make_records_to_predict_with_ten_classes_at_128x128(tmp_path, capsys, c
     assert make_records.main([listing, "--out", str(tmp_path / "rec"), *words]) == 0
     manifest = records.load_manifest(tmp_path / "rec")
     assert manifest["classes"] == list(TEN) and manifest["size"] == size
-    settings = ["epochs=3", "batch_size=10", "learning_rate=0.001", "ema_decay=0.5"]
+    settings = ["epochs=5", "batch_size=10", "learning_rate=0.001", "ema_decay=0.5"]
     words = ["--recipe", "deepnn", "--run", "signs", "--keep", "1", *folders]
     assert train.main([*words, *(w for s in settings for w in ("--set", s))]) == 0
     result = tmp_path / "result.json"

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from fer2013_tf import make_records
 from fer2013_tf.data import readers
+from fer2013_tf.data.readers.columns import NAMES
 from fer2013_tf.data.records import MANIFEST
 from fer2013_tf.utils import constants
 from fer2013_tf.utils.errors import UserError
@@ -91,10 +92,20 @@ def slowly(data):
     head, *rows = [_cells(line) for line in lines]
     # NUL is in no text; blanks and signs between words do not count.
     whole = b"\0" not in lines[0]
-    names = [re.sub(r"[\s_-]", "", cell.lower()) for cell in head or [] if whole]
-    if any(names.count(name) != 1 for name in ("emotion", "pixels")) or names.count("usage") > 1:
+    names = [re.sub(r"[\s_-]", "", cell.casefold()) for cell in head or [] if whole]
+    usual = {role: _usual(names, role) for role in ("label", "pixels", "split")}
+    if any(len(found) > 1 for found in usual.values()):
         return None
-    return [_face(row, names) for row in rows] or None
+    if not usual["label"] or not usual["pixels"]:
+        return None
+    places = {role: names.index(name) for role, found in usual.items() for name in found}
+    return [_face(row, len(names), places) for row in rows] or None
+
+
+def _usual(names, role):
+    """Return the columns [name] that the first usual name of a role which is there stands for."""
+    there = [name for name in NAMES[role].split() if name in names]
+    return [name for name in names if name in there[:1]]
 
 
 def _cells(line):
@@ -106,19 +117,19 @@ def _cells(line):
     return [cell.strip(SPACE) for cell in cells]
 
 
-def _face(cells, names):
-    if cells is None or len(cells) != len(names):
+def _face(cells, width, places):
+    if cells is None or len(cells) != width:
         return None
-    row = dict(zip(names, cells))
+    row = {role: cells[place] for role, place in places.items()}
     pixels = re.findall(f"[^{SPACE}]+", row["pixels"])
-    label = re.fullmatch(r"\s*\+?0*([0-6])(\.0*)?\s*", row["emotion"])
+    label = re.fullmatch(r"\s*\+?0*([0-6])(\.0*)?\s*", row["label"])
     if not label or len(pixels) != 48 * 48:
         return None
     if not all(re.fullmatch("[0-9]+", pixel) and int(pixel) <= 255 for pixel in pixels):
         return None
-    if "usage" in row and row["usage"] not in ("Training", "PublicTest", "PrivateTest"):
+    if "split" in row and row["split"] not in ("Training", "PublicTest", "PrivateTest"):
         return None
-    return int(label[1]), row.get("usage"), [int(pixel) for pixel in pixels]
+    return int(label[1]), row.get("split"), [int(pixel) for pixel in pixels]
 
 
 def compare(data, path):
