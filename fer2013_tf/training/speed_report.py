@@ -2,12 +2,10 @@
 
 import statistics
 
-from fer2013_tf.training import train_graph
-from fer2013_tf.utils import devices
+from fer2013_tf.training import step_rate
 from fer2013_tf.utils.tf1 import tf
 
-# Steps before the first that is measured, and the measured ones.
-WARM_UP, STEPS = 3, 5
+STEPS = 5
 COLUMNS = "{:<24} {:<36} {:<10} {:>11} {:>11} {:>6}"
 
 
@@ -17,14 +15,8 @@ def lines(recipe, record_set, *, precision):
     Milliseconds are of the forward pass and both gradients; `expected` is the formula by which the
     way was chosen, `measured` the sum of the operations' times in real steps, input included.
     """
-    net = train_graph.build_train(
-        record_set,
-        recipe,
-        seed=0,
-        precision=precision,
-        use_fft_conv=devices.fft_conv_pays(precision),
-    )
-    steps = _traced_steps(net)
+    with step_rate.warm_session(recipe, record_set, precision=precision) as (net, session):
+        steps = [_traced(session, net.train_op) for _ in range(STEPS)]
     whole = statistics.median(sum(step.values()) for step in steps)
     yield COLUMNS.format("convolution", "", "way", "expected ms", "measured ms", "share")
     total = 0.0
@@ -48,26 +40,11 @@ def lines(recipe, record_set, *, precision):
     yield f"a step of {recipe.batch_size} images: {whole:.0f} ms, {rate:.0f} images/s, {precision}"
 
 
-def _traced_steps(net):
-    """Return [{operation's name: milliseconds}], one per measured step."""
+def _traced(session, train_op):
+    """Run a step. Return {operation's name: milliseconds}."""
+    told = tf.RunMetadata()
     options = tf.RunOptions(trace_level=tf.RunOptions.FULL_TRACE)
-    steps = []
-    with tf.Session(graph=net.graph, config=devices.session_config()) as session:
-        session.run(net.init)
-        net.pipeline.start(session)
-        try:
-            for _ in range(WARM_UP):
-                session.run(net.train_op)
-            for _ in range(STEPS):
-                told = tf.RunMetadata()
-                session.run(net.train_op, options=options, run_metadata=told)
-                steps.append(_times(told))
-        finally:
-            net.pipeline.stop()
-    return steps
-
-
-def _times(told):
+    session.run(train_op, options=options, run_metadata=told)
     found = {}
     for device in told.step_stats.dev_stats:
         for node in device.node_stats:

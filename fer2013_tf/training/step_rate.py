@@ -1,5 +1,6 @@
-"""Measure how fast a recipe trains on this machine."""
+"""Run training steps of a recipe without a run, to measure them."""
 
+import contextlib
 import time
 
 from fer2013_tf.training import train_graph
@@ -10,8 +11,9 @@ from fer2013_tf.utils.tf1 import tf
 WARM_UP, SECONDS = 3, 3.0
 
 
-def measured_rate(recipe, record_set, *, precision):
-    """Return the images per second of real training steps, input included; takes some seconds."""
+@contextlib.contextmanager
+def warm_session(recipe, record_set, *, precision):
+    """Context of (TrainGraph, session) in which real steps, input included, have run already."""
     net = train_graph.build_train(
         record_set,
         recipe,
@@ -25,10 +27,16 @@ def measured_rate(recipe, record_set, *, precision):
         try:
             for _ in range(WARM_UP):
                 session.run(net.train_op)
-            started, steps = time.monotonic(), 0
-            while time.monotonic() - started < SECONDS:
-                session.run(net.train_op)
-                steps += 1
-            return steps * recipe.batch_size / (time.monotonic() - started)
+            yield net, session
         finally:
             net.pipeline.stop()
+
+
+def measured_rate(recipe, record_set, *, precision):
+    """Return the images per second of real training steps, input included; takes some seconds."""
+    with warm_session(recipe, record_set, precision=precision) as (net, session):
+        started, steps = time.monotonic(), 0
+        while time.monotonic() - started < SECONDS:
+            session.run(net.train_op)
+            steps += 1
+        return steps * recipe.batch_size / (time.monotonic() - started)
