@@ -113,25 +113,26 @@ def made_here(path):
 def begins(path, pattern):
     """Return whether a text file begins as a regular expression says; False without the file."""
     try:
-        with open(path, "rb") as file:
-            return bool(re.match(pattern, file.read(PNG_SEARCHED).decode("utf-8", "replace")))
+        return bool(re.match(pattern, _head(path).decode("utf-8", "replace")))
     except OSError:
         return False
 
 
 def is_drawing(path):
     """Return whether a file is a PNG that this program drew."""
+    # To open a pipe would wait for its other end.
+    if Path(path).suffix.lower() != ".png" or not os.path.isfile(path):
+        return False
     try:
-        # To open a pipe would wait for its other end.
-        return Path(path).suffix.lower() == ".png" and os.path.isfile(path) and _is_drawing(path)
+        head = _head(path)
     except OSError:
         return False
-
-
-def _is_drawing(path):
-    with open(path, "rb") as file:
-        head = file.read(PNG_SEARCHED)
     return head.startswith(_PNG) and MARK.encode() in head
+
+
+def _head(path):
+    with open(path, "rb") as file:
+        return file.read(PNG_SEARCHED)
 
 
 def png(image):

@@ -30,16 +30,12 @@ ONE_STEP = 2.0
 
 
 class Plan(NamedTuple):
-    """Matrices of one convolution, each applied in one step or in two (rows, then columns)."""
+    """How images, kernel and output of one convolution are transformed: `_OneStep` or two."""
 
     products: int  # of matrices [n, c] and [c, d], one per frequency and part
-    images: tuple
-    kernel: tuple
-    output: tuple
-
-    def multiply_adds(self):
-        """Return those of the images' transform, the kernel's and the output's, per channel."""
-        return tuple(map(_multiply_adds, (self.images, self.kernel, self.output)))
+    images: Any
+    kernel: Any
+    output: Any
 
 
 class Work(NamedTuple):
@@ -53,11 +49,10 @@ class Work(NamedTuple):
 def work(g, inputs, outputs):
     """Return the `Work` of the convolution of a `Geometry` with stride 1."""
     plan = plan_of(g)
-    of_images, of_kernel, of_output = plan.multiply_adds()
     return Work(
         products=plan.products * inputs * outputs,
-        transforms=of_images * inputs + of_output * outputs,
-        of_kernel=of_kernel * inputs * outputs,
+        transforms=plan.images.multiply_adds * inputs + plan.output.multiply_adds * outputs,
+        of_kernel=plan.kernel.multiply_adds * inputs * outputs,
     )
 
 
@@ -65,13 +60,13 @@ def transformed_kernel(kernel, g):
     """Return the transform [products, c, d] of a kernel [size, size, c, d], as `conv` takes it."""
     _, _, inputs, outputs = kernel.shape.as_list()
     plan = plan_of(g)
-    return tf.reshape(_apply(plan.kernel, kernel), [plan.products, inputs, outputs])
+    return tf.reshape(plan.kernel.apply(kernel), [plan.products, inputs, outputs])
 
 
 def transformed_images(x, g):
     """Return the transform [products, n, c] of x [h, w, n, c], as `conv` takes it."""
     plan = plan_of(g)
-    return tf.reshape(_apply(plan.images, x), [plan.products, -1, x.shape[-1]])
+    return tf.reshape(plan.images.apply(x), [plan.products, -1, x.shape[-1]])
 
 
 def conv(images, kernel, g, n):
@@ -82,17 +77,21 @@ def conv(images, kernel, g, n):
     differs from `tf.nn.conv2d` by rounding only: about 1e-6 of its size in float32, 0.7 to
     1 % in bfloat16 (direct: 0.3 %).
     """
-    result = _apply(plan_of(g).output, tf.matmul(images, kernel))
+    result = plan_of(g).output.apply(tf.matmul(images, kernel))
     return tf.reshape(result, [g.out_height, g.out_width, n or -1, kernel.shape[-1]])
 
 
-def _apply(steps, x):
-    """Return the product of a plan's matrix, or matrices, with x: [rows, everything else]."""
-    if len(steps) == 1:
-        return _product(steps[0], x)
-    if isinstance(steps, _RowsFirst):
-        return _on_columns(steps.columns, _product(steps.rows, x), len(steps.rows) // 2)
-    return _product(steps.rows, _on_columns(steps.columns, x, steps.rows.shape[1] // 2))
+class _OneStep(NamedTuple):
+    """One matrix [rows, columns]."""
+
+    matrix: Any
+
+    @property
+    def multiply_adds(self):
+        return self.matrix.size
+
+    def apply(self, x):
+        return _product(self.matrix, x)
 
 
 class _RowsFirst(NamedTuple):
@@ -101,6 +100,20 @@ class _RowsFirst(NamedTuple):
     rows: Any
     columns: Any
 
+    @property
+    def multiply_adds(self):
+        (p, two_w), (rows, height) = self.columns.shape, self.rows.shape
+        return rows * height * (two_w // 2) + rows // 2 * p * two_w
+
+    def apply(self, x):
+        return _on_columns(self.columns, _product(self.rows, x), len(self.rows) // 2)
+
+    def joined(self):
+        rows = self.rows.reshape(len(self.rows) // 2, 2, -1)
+        columns = self.columns.reshape(len(self.columns), 2, -1)
+        joined = np.einsum("fah,paw->fphw", rows, columns)
+        return _OneStep(joined.reshape(len(rows) * len(columns), -1))
+
 
 class _ColumnsFirst(NamedTuple):
     """The matrix [2 w, p] of the columns of each frequency, then [h, 2 frequencies] of rows."""
@@ -108,34 +121,28 @@ class _ColumnsFirst(NamedTuple):
     columns: Any
     rows: Any
 
+    @property
+    def multiply_adds(self):
+        (two_w, p), (height, rows) = self.columns.shape, self.rows.shape
+        return rows // 2 * p * two_w + rows * height * (two_w // 2)
 
-def _multiply_adds(steps):
-    if len(steps) == 1:
-        return steps[0].size
-    if isinstance(steps, _RowsFirst):
-        (p, two_w), (rows, height) = steps.columns.shape, steps.rows.shape
-        return rows * height * (two_w // 2) + rows // 2 * p * two_w
-    (two_w, p), (height, rows) = steps.columns.shape, steps.rows.shape
-    return rows // 2 * p * two_w + rows * height * (two_w // 2)
+    def apply(self, x):
+        return _product(self.rows, _on_columns(self.columns, x, self.rows.shape[1] // 2))
+
+    def joined(self):
+        frequencies, p = self.rows.shape[1] // 2, self.columns.shape[1]
+        rows = self.rows.reshape(-1, frequencies, 2)
+        joined = np.einsum("hfa,awp->hwfp", rows, self.columns.reshape(2, -1, p))
+        return _OneStep(joined.reshape(-1, frequencies * p))
 
 
 def _in_one_step(steps):
-    """Return (the product of both matrices,) where that is hardly more work, else the two.
+    """Return both steps as one where that is hardly more work, else the two.
 
     One step reads and writes memory once.
     """
-    frequencies = (len(steps.rows) if isinstance(steps, _RowsFirst) else steps.rows.shape[1]) // 2
-    if isinstance(steps, _RowsFirst):
-        rows = steps.rows.reshape(frequencies, 2, -1)
-        columns = steps.columns.reshape(len(steps.columns), 2, -1)
-        joined = np.einsum("fah,paw->fphw", rows, columns)
-        joined = joined.reshape(frequencies * len(steps.columns), -1)
-    else:
-        rows = steps.rows.reshape(-1, frequencies, 2)
-        columns = steps.columns.reshape(2, -1, steps.columns.shape[1])
-        joined = np.einsum("hfa,awp->hwfp", rows, columns)
-        joined = joined.reshape(-1, frequencies * steps.columns.shape[1])
-    return (joined,) if joined.size <= ONE_STEP * _multiply_adds(steps) else steps
+    joined = steps.joined()
+    return joined if joined.multiply_adds <= ONE_STEP * steps.multiply_adds else steps
 
 
 @functools.lru_cache(maxsize=64)
@@ -157,7 +164,8 @@ def _plan_of_two_by_two():
     images = np.array([[1, 1], [0, 1], [1, 0]])
     kernel = np.array([[0, 1, 0], [0, -1, 1], [1, -1, 0]])
     output = np.array([[1, 1, 0], [1, 0, 1]])
-    return Plan(9, *((np.kron(each, each).astype(float),) for each in (images, kernel, output)))
+    both_axes = (np.kron(each, each).astype(float) for each in (images, kernel, output))
+    return Plan(9, *map(_OneStep, both_axes))
 
 
 def _lengths(g):

@@ -10,7 +10,7 @@ time. So it is written once and read as seldom as possible:
   elements: a maximum commutes with adding a constant to all elements and with a ReLU.
 """
 
-from fer2013_tf.nets.layers import normalization, patch_moments, ways
+from fer2013_tf.nets.layers import initializers, normalization, patch_moments, ways
 from fer2013_tf.nets.layers.feature_map import FeatureMap
 from fer2013_tf.nets.layers.geometry import geometry
 from fer2013_tf.utils.tf1 import custom_gradient, tf
@@ -36,7 +36,7 @@ def from_images(images, context):
 def fits(x, kernel, stride, padding, context):
     """Return whether `conv` takes a FeatureMap and a convolution: SAME, of gray images."""
     known = isinstance(x.source, GrayImages) and None not in x.shape[1:3]
-    same = padding == "SAME" or 2 * padding + 1 == kernel.shape[0] if padding != "VALID" else False
+    same = padding in ("SAME", (kernel.shape[0] - 1) / 2)
     return known and same and stride == 1 and not x.pending and not context.freezes
 
 
@@ -49,8 +49,7 @@ def conv(x, kernel, context):
     ways.note(g, 1, kernel.shape[-1], ways.Way(ways.FUSED, expected), context)
 
     def raw():
-        cast = tf.cast(images, context.dtype), context.cached(tf.cast(kernel, context.dtype))
-        return tf.nn.conv2d(*cast, 1, "SAME")
+        return tf.nn.conv2d(x.tensor, initializers.cast_kernel(kernel, context), 1, "SAME")
 
     return _of_images(images, kernel, raw, _Convolved(images, kernel, context))
 

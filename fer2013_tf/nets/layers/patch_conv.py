@@ -33,18 +33,16 @@ def patches(x, g, layout):
 
 def _padded(x, g, rows, columns):
     """Return x with the margins, a whole number of strides high and wide."""
-    margins, cut = [[0, 0] for _ in range(4)], [slice(None)] * 4
+    kept, margins = [-1] * 4, [[0, 0] for _ in range(4)]
     for axis, length, before, after in (
         (rows, g.height, g.top, g.bottom),
         (columns, g.width, g.left, g.right),
     ):
-        if after < 0:
-            cut[axis], length, after = slice(0, length + after), length + after, 0
-        after += -(before + length + after) % g.stride
-        margins[axis] = [before, after]
-    if any(part != slice(None) for part in cut):
-        begin = [0] * 4
-        x = tf.slice(x, begin, [-1 if c == slice(None) else c.stop for c in cut])
+        # What no window reaches is cut off.
+        kept[axis], after = length + min(after, 0), max(after, 0)
+        margins[axis] = [before, after + -(before + kept[axis] + after) % g.stride]
+    if (kept[rows], kept[columns]) != (g.height, g.width):
+        x = tf.slice(x, [0] * 4, kept)
     return tf.pad(x, margins) if any(map(any, margins)) else x
 
 

@@ -48,7 +48,7 @@ def global_average(x):
 
 def flatten(x):
     """Return a FeatureMap as a tensor [n, h * w * c]."""
-    # Rearranged before the pending functions, it is the tensor of the end point.
+    # The very tensor that an end point shows, so that Grad-CAM finds the logits' gradient for it.
     return tf.reshape(x.nhwc, [-1, x.nhwc.shape[1:].num_elements()])
 
 
